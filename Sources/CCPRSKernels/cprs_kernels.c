@@ -1,0 +1,1 @@
+#include "cprs_kernels.h"
