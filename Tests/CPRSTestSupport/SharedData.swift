@@ -1,21 +1,26 @@
 internal import Glibc
 
-/// Where the golden vectors lie when the checkout has them beside it.
+/// Files that tests read, found from this file's own path.
 package enum SharedData {
-    /// The folder beside the package, found from this file's own path.
-    package static let root: String = {
-        let file = #filePath
-        let parts = file.split(separator: "/", omittingEmptySubsequences: false)
-        // .../<checkout>/Tests/CPRSTestSupport/SharedData.swift -> .../shared
-        return parts.dropLast(4).joined(separator: "/") + "/shared"
-    }()
+    /// The checkout.
+    private static let checkout = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
+        .joined(separator: "/")
+
+    /// The folder beside the checkout that golden vectors lie in.
+    package static let root = Self.checkout + "/../shared"
 
     /// The golden vectors' folder, or nil when it is absent: such tests report themselves skipped.
     package static let golden: String? = Self.existing("data/golden")
+
+    /// The model that ships with the package.
+    package static let defaultModel = Self.checkout + "/Sources/CPRSRuntime/Resources/default-model"
 
     /// A path below the shared folder if it exists.
     package static func existing(_ path: String) -> String? {
         let full = Self.root + "/" + path
         return access(full, R_OK) == 0 ? full : nil
     }
+
+    /// A text that ships with the tests.
+    package static func fixture(_ name: String) -> String { Self.checkout + "/Tests/Fixtures/" + name }
 }

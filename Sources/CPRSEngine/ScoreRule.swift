@@ -1,0 +1,136 @@
+internal import CPRSCore
+internal import CPRSPatterns
+internal import CPRSSegmentation
+
+/// Our own decoding: a unit (token, word, sentence, line, paragraph) is kept when its score passes the threshold, when
+/// it is among the best that fit the budget, or when a pattern of the caller matches in it.
+struct ScoreRule: DecisionRule {
+    private let threshold: Float?
+    private let budget: Budget?
+    /// Where the ends of units come from; when both are nil, from the session's sentence ends.
+    private var tokenUnits: TokenUnits?
+    private var splitter: UnitSplitter?
+    private var scorer: UnitScorer
+    private var search: PatternSearch?
+    private var forced = ForcedRanges()
+    /// Scored units that a match may still reach.
+    private var waiting: [ScoredUnit] = []
+    private var selection = BudgetSelection()
+    private var merger: SpanMerger
+    private var ready: [KeptSpan] = []
+    private var decidedBytes = 0
+    private var total: ContextSize?
+    private var bestDroppedUnit: Float?
+
+    init(_ request: CompressionRequest, patterns: PatternSet) {
+        self.budget = request.budget
+        self.threshold = request.threshold ?? (request.budget == nil ? CompressionRequest.defaultThreshold : nil)
+        let unit = request.unit
+        switch unit {
+        case .token: self.tokenUnits = TokenUnits()
+        case .sentence: break
+        case .word, .line, .paragraph: self.splitter = UnitSplitter(unit)
+        }
+        self.scorer = UnitScorer(request.aggregation)
+        self.search = patterns.isEmpty ? nil : PatternSearch(patterns)
+        self.merger = SpanMerger(granularity: unit, minTokens: request.minSpanTokens ?? 0, tags: request.tags)
+    }
+
+    var bestDroppedScore: Float? {
+        [self.bestDroppedUnit, self.merger.bestDroppedScore].compactMap { $0 }.max()
+    }
+
+    mutating func append(text: [UInt8], tokens: [Token], sentenceEnds: [Int]) {
+        var ends: [Int] = []
+        self.tokenUnits?.append(text: text, tokens: tokens, into: &ends)
+        self.splitter?.append(text, into: &ends)
+        self.scorer.append(unitEnds: self.usesSentences ? sentenceEnds : ends)
+        var matches: [ByteRange] = []
+        self.search?.append(text, into: &matches)
+        for match in matches { self.forced.insert(match) }
+    }
+
+    mutating func finish(tokens: [Token], sentenceEnds: [Int], total: ContextSize) {
+        var ends: [Int] = []
+        self.tokenUnits?.append(text: [], tokens: tokens, into: &ends)
+        self.tokenUnits?.finish(totalBytes: total.bytes, into: &ends)
+        self.splitter?.finish(into: &ends)
+        self.scorer.append(unitEnds: self.usesSentences ? sentenceEnds : ends)
+        self.scorer.finish(totalBytes: total.bytes)
+        var matches: [ByteRange] = []
+        self.search?.finish(into: &matches)
+        for match in matches { self.forced.insert(match) }
+        self.total = total
+    }
+
+    mutating func accept(_ tokens: [ScoredToken]) { self.scorer.append(tokens) }
+
+    mutating func takeDecisions() throws(CPRSError) -> Decisions {
+        while let unit = self.scorer.next() { self.waiting.append(unit) }
+        self.decideWaiting()
+        if let total = self.total, self.decidedBytes == total.bytes { try self.decideRest(total) }
+        var decisions = Decisions()
+        swap(&decisions.kept, &self.ready)
+        if self.budget == nil || self.isFinished { decisions.finalBytes = self.merger.openStart ?? self.decidedBytes }
+        return decisions
+    }
+
+    private var isFinished: Bool { self.total?.bytes == self.decidedBytes }
+
+    private var usesSentences: Bool { self.tokenUnits == nil && self.splitter == nil }
+
+    /// Decides every waiting unit that no later match can reach.
+    private mutating func decideWaiting() {
+        let settled = self.search?.settledBytes ?? Int.max
+        var decided = 0
+        for unit in self.waiting {
+            guard unit.bytes.upperBound <= settled || self.total != nil else { break }
+            let forced = self.forced.overlap(unit.bytes)
+            self.decidedBytes = unit.bytes.upperBound
+            decided += 1
+            if self.budget != nil {
+                self.selection.append(unit, forced: forced)
+            } else if forced || unit.score >= self.threshold ?? 0 {
+                self.merger.append(unit, forced: forced, into: &self.ready)
+            } else {
+                self.drop(unit)
+                self.merger.close(into: &self.ready)
+            }
+        }
+        self.waiting.removeFirst(decided)
+    }
+
+    private mutating func drop(_ unit: ScoredUnit) {
+        self.bestDroppedUnit = max(self.bestDroppedUnit ?? 0, unit.score)
+    }
+
+    /// Every unit is known: makes the selection that needed all of them, and ends the last span.
+    private mutating func decideRest(_ total: ContextSize) throws(CPRSError) {
+        if let budget = self.budget {
+            let selected = try self.selection.select(budget, totalTokens: total.tokens, threshold: self.threshold)
+            for (unit, forced) in selected.kept { self.merger.append(unit, forced: forced, into: &self.ready) }
+            self.bestDroppedUnit = selected.bestDroppedScore
+            self.selection = BudgetSelection()
+        }
+        self.merger.close(into: &self.ready)
+    }
+}
+
+extension CompressionRequest {
+    /// The unit that is decided about: whole sentences where tokens or words were asked to grow to them.
+    fileprivate var unit: Granularity {
+        self.wholeSentences && (self.granularity == .token || self.granularity == .word) ? .sentence : self.granularity
+    }
+
+    /// How the scores of a unit's tokens become the unit's.
+    fileprivate var aggregation: UnitScorer.Aggregation {
+        if self.unit != self.granularity { return .best }
+        switch self.granularity {
+        case .token, .word, .sentence: return .mean
+        case .line, .paragraph: return .bestMean(of: Self.evidenceTokens)
+        }
+    }
+
+    /// Tokens of a short piece of evidence: one such piece is reason enough to keep a long line or a paragraph.
+    private static let evidenceTokens = 12
+}

@@ -1,0 +1,29 @@
+internal import ArgumentParser
+internal import CPRSGolden
+
+struct GoldenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "golden",
+        abstract: "Compare this build with recorded results of the reference implementations.",
+        discussion: """
+            DIR holds any of tokenizer.jsonl with qwen2/tokenizer.json, models/forward.jsonl with its checkpoints, and \
+            spans.jsonl. Prints passed/total for each and the largest absolute error. Exit code 1 on any miss.
+            """)
+
+    @Argument(help: "Folder with the vectors.")
+    var dir: String
+
+    @Option(help: "Compute threads.")
+    var threads = 1
+
+    func run() throws {
+        let reports = try GoldenRun(folder: self.dir, threads: self.threads).execute()
+        for report in reports {
+            let error = report.largestError.map { "  max |error| \($0)" } ?? ""
+            Console.write("\(report.family): \(report.passed)/\(report.total)\(error)\n")
+            for miss in report.misses { Console.write("  \(miss)\n") }
+        }
+        Console.flush()
+        guard reports.allSatisfy(\.isExact) else { throw ExitCode(1) }
+    }
+}

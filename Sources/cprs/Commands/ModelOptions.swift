@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import CPRSCore
+internal import CPRSRuntime
+internal import Glibc
+
+/// Which model to use and how much of the machine.
+struct ModelOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Model folder as Hugging Face writes it (default: the model that ships with cprs).", valueName: "dir"))
+    var model: String?
+
+    @Option(help: "Compute threads (default: all cores this process may use).")
+    var threads: Int?
+
+    /// The model's folder.
+    func folder() throws(CPRSError) -> String {
+        if let model = self.model { return model }
+        return try ModelLocation.defaultFolder()
+    }
+
+    /// The number of threads, checked.
+    func threadCount() throws(CPRSError) -> Int {
+        let cores = Self.availableCores()
+        let threads = self.threads ?? cores
+        guard (1...1024).contains(threads) else {
+            throw CPRSError(code: .invalidArgument, message: "--threads must be in 1...1024 (got \(threads))")
+        }
+        return threads
+    }
+
+    /// Cores that the scheduler lets this process run on; fewer than the machine's under taskset or a cpuset.
+    private static func availableCores() -> Int {
+        var set = cpu_set_t()
+        guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return 1 }
+        return max(1, withUnsafeBytes(of: &set) { bytes in bytes.reduce(0) { $0 + $1.nonzeroBitCount } })
+    }
+}
