@@ -107,7 +107,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSSegmentationTests",
-            dependencies: ["CPRSCore", "CPRSSegmentation", "CPRSTestSupport"],
+            dependencies: ["CPRSCore", "CPRSJSON", "CPRSSegmentation", "CPRSTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSPatternsTests",
