@@ -100,3 +100,15 @@ package final class MatrixStorage {
         self.matrix = Matrix(start: start, rows: rows, columns: columns, stride: columns)
     }
 }
+
+extension MatrixStorage {
+    /// A small tensor as float32: `[N]` becomes `[1, N]`.
+    ///
+    /// - Throws: `invalidArgument` if the memory cannot be had.
+    package convenience init(widening tensor: TensorView) throws(CPRSError) {
+        precondition((1...2).contains(tensor.shape.count), "\(tensor.name): \(tensor.shape)")
+        let rows = tensor.shape.count == 1 ? 1 : tensor.shape[0]
+        try self.init(rows: rows, columns: tensor.shape[tensor.shape.count - 1], purpose: tensor.name)
+        self.matrix.fill(from: tensor.floats())
+    }
+}
