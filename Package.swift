@@ -103,7 +103,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSModelTests",
-            dependencies: ["CPRSCore", "CPRSTensors", "CPRSModel", "CPRSTestSupport"],
+            dependencies: ["CPRSCore", "CPRSJSON", "CPRSTensors", "CPRSModel", "CPRSTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSSegmentationTests",
