@@ -1,6 +1,7 @@
 internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSTokenizer
+internal import CPRSWire
 
 /// A request's text and logits, from which another selection can be made without a forward pass.
 ///
@@ -10,8 +11,7 @@ struct Recording: Sendable {
     let request: CompressionRequest
     let tokenizer: Tokenizer
     let limits: CriticLimits
-    let modelName: String
-    let modelSHA256: String
+    let modelInfo: Cprs_V1_ModelInfo
     private let maxBytes: Int
     /// Chunks as they came.
     private(set) var chunks: [InputChunk] = []
@@ -26,8 +26,7 @@ struct Recording: Sendable {
         self.request = request
         self.tokenizer = model.tokenizer
         self.limits = model.limits
-        self.modelName = model.name
-        self.modelSHA256 = model.sha256
+        self.modelInfo = model.wire
         self.maxBytes = maxBytes
     }
 
