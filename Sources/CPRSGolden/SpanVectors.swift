@@ -23,11 +23,11 @@ struct SpanVectors {
         guard ours == corrected else { return "labels \(Self.letters(corrected)), got \(Self.letters(ours))" }
         let bytes = Array(text.utf8)
         let spans = ReferenceDecoder.spans(
-            text: bytes, tokens: try record.ranges("token_offsets", in: offsets), labels: labels,
+            text: bytes, tokens: try record.ranges("token_offsets", in: offsets), labels: ours,
             minSpanTokens: try record.member("min_keyword_len", \.integer),
             wholeSentences: try record.member("complete_sentence", \.bool))
         let got = spans.map { span in
-            Recorded(text: String(decoding: bytes[span.stripped], as: UTF8.self), bytes: span.bytes)
+            Recorded(text: String(decoding: bytes[span.strippedBytes], as: UTF8.self), bytes: span.bytes)
         }
         let expected = try record.recordedSpans("spans", offsets)
         return got == expected ? nil : "spans \(expected), got \(got)"

@@ -16,8 +16,11 @@ struct ModelOptions: ParsableArguments {
     /// The model's folder.
     func folder() throws(CPRSError) -> String {
         if let model = self.model { return model }
-        return try ModelLocation.defaultFolder()
+        return try Self.defaultFolder()
     }
+
+    /// The folder of the model that ships with cprs.
+    static func defaultFolder() throws(CPRSError) -> String { try ModelLocation.defaultFolder() }
 
     /// The number of threads, checked.
     func threadCount() throws(CPRSError) -> Int {
