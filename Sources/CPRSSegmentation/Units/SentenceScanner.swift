@@ -13,7 +13,8 @@
 /// 5. White space after an end belongs to the sentence before; after a line break, the next line's indentation does not.
 ///    White space alone makes no sentence.
 ///
-/// Known limits: no dictionary of ordinals (`am 5. Mai`), and a title followed by a line break in a short line ends there.
+/// Known limits: no dictionary of ordinals (`am 5. Mai`); a single capital is taken for an initial (`plan B. Then`); a
+/// verse of long lines is taken for wrapped prose.
 struct SentenceScanner: UnitScanner {
     /// Bytes after which a sentence ends in any case (but never before a mark).
     static let maxBytes = 2048

@@ -74,8 +74,9 @@ struct WordScanner: UnitScanner {
         } else if Self.isWordScalar(value) {
             self.before = .letter
         } else if ScalarClass.isExtending(value) || Self.isFormat(value) {
-            // Keeps what it follows; alone, or after white space, it stands for a sign.
-            if self.before == .nothing || self.before == .white { self.before = .sign }
+            // Keeps what it follows; after white space it stands for a sign, and so does a mark without a base. A format
+            // character at the start, such as a byte order mark, belongs to what comes next.
+            if self.before == .white || self.before == .nothing && !Self.isFormat(value) { self.before = .sign }
         } else if Self.isFlagHalf(value), self.before != .flagHalf {
             self.before = .flagHalf
         } else if self.before != .letter && self.before != .digit || !Self.joins(value, letters: self.before == .letter) {
