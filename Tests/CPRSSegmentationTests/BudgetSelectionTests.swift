@@ -45,14 +45,14 @@ internal import Testing
             for (unit, forced) in units { selection.append(unit, forced: forced) }
             guard let expected = self.naive(units, limit: limit, threshold: threshold) else {
                 let error = #expect(throws: CPRSError.self) {
-                    try selection.select(budget: .maxTokens(limit), totalTokens: 0, threshold: threshold)
+                    _ = try selection.select(budget: .maxTokens(limit), totalTokens: 0, threshold: threshold)
                 }
                 let minimum = units.filter(\.forced).map(\.unit.tokens).reduce(0, +)
                 #expect(error?.code == .budgetTooSmall)
                 #expect(error?.message.contains("at least \(minimum) tokens") == true)
                 continue
             }
-            let found = try selection.select(budget: .maxTokens(limit), totalTokens: 0, threshold: threshold)
+            let found = try selection.select(budget: .maxTokens(limit), totalTokens: 0, threshold: threshold).kept
             #expect(found.map(\.unit) == expected.map { units[$0].unit }, "seed \(seed)")
             #expect(found.map(\.forced) == expected.map { units[$0].forced }, "seed \(seed)")
             #expect(found.map(\.unit.tokens).reduce(0, +) <= limit, "seed \(seed)")
@@ -83,7 +83,7 @@ internal import Testing
         let unit = ScoredUnit(bytes: 1 << 47..<(1 << 47) + 12, tokens: 3, score: 0.25, tag: 32767)
         var selection = BudgetSelection()
         selection.append(unit, forced: true)
-        let found = try selection.select(budget: .maxTokens(3), totalTokens: 3, threshold: 1)
+        let found = try selection.select(budget: .maxTokens(3), totalTokens: 3, threshold: 1).kept
         #expect(found.map(\.unit) == [unit])
         #expect(found.map(\.forced) == [true])
     }
