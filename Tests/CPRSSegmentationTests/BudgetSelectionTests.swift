@@ -69,7 +69,8 @@ internal import Testing
     @Test(
         "a budget out of range is refused with its value",
         arguments: [
-            (Budget.maxTokens(0), "got 0"), (.maxTokens(-3), "got -3"), (.ratio(0), "got 0.0"), (.ratio(1.5), "got 1.5"),
+            (Budget.maxTokens(0), "got 0"), (.maxTokens(-3), "got -3"), (.ratio(0), "got 0.0"),
+            (.ratio(1.5), "got 1.5"),
             (.ratio(.nan), "got nan"), (.ratio(-.infinity), "got -inf"),
         ])
     func badBudgets(budget: Budget, expected: String) {

@@ -9,7 +9,8 @@ internal import Testing
     @Test(
         "gaps right of a B are filled up to the next B or E, if labels are less than 20 tokens apart",
         arguments: [
-            ("BOE", "BIE"), ("BOB", "BIB"), ("BOIOEOE", "BIIIEOE"), ("IOE", "IOE"), ("EOI", "EOI"), ("BO", "BO"), ("", ""),
+            ("BOE", "BIE"), ("BOB", "BIB"), ("BOIOEOE", "BIIIEOE"), ("IOE", "IOE"), ("EOI", "EOI"), ("BO", "BO"),
+            ("", ""),
             ("B" + String(repeating: "O", count: 18) + "E", "B" + String(repeating: "I", count: 18) + "E"),
             ("B" + String(repeating: "O", count: 19) + "E", "B" + String(repeating: "O", count: 19) + "E"),
         ])
@@ -64,10 +65,13 @@ internal import Testing
                 text: Array(text.utf8), tokens: tokens, labels: corrected,
                 minSpanTokens: vector["min_keyword_len"]!.integer!, wholeSentences: vector["complete_sentence"]!.bool!)
             let expected = vector["spans"]!.array!.map(\.object!)
-            #expect(spans.map { String(decoding: Array(text.utf8)[$0.strippedBytes], as: UTF8.self) }
-                == expected.map { $0["text"]!.string! }, "line \(number + 1)")
-            #expect(spans.map(\.bytes)
-                == expected.map { offsets[$0["start"]!.integer!]..<offsets[$0["end"]!.integer!] }, "line \(number + 1)")
+            #expect(
+                spans.map { String(decoding: Array(text.utf8)[$0.strippedBytes], as: UTF8.self) }
+                    == expected.map { $0["text"]!.string! }, "line \(number + 1)")
+            #expect(
+                spans.map(\.bytes)
+                    == expected.map { offsets[$0["start"]!.integer!]..<offsets[$0["end"]!.integer!] },
+                "line \(number + 1)")
         }
     }
 

@@ -27,18 +27,22 @@ internal import Testing
     @Test(
         "an abbreviation does not end a sentence, unless a new one plainly begins",
         arguments: [
-            "Mr. Smith met Mrs. Jones and Dr. No. ¦They left.", "By J. K. Rowling. ¦Good.", "Some, e.g. London, i.e. here. ¦Yes.",
+            "Mr. Smith met Mrs. Jones and Dr. No. ¦They left.", "By J. K. Rowling. ¦Good.",
+            "Some, e.g. London, i.e. here. ¦Yes.",
             "See Fig. 3 and No. 5 on p. 12. ¦Yes.", "I said No. ¦Then I left.", "The U.S. Senate met. ¦It sat.",
             "He lives in the U.S. ¦The end.", "Apple Inc. CEO Tim spoke. ¦Then he left Apple Inc. ¦The end.",
-            "At 5 p.m. ¦The train left.", "Roe vs. Wade it is. ¦Next.", "Dogs, cats, etc. are here. ¦Yes.", "It was more than I. ¦He knew.",
-            "А. С. Пушкин писал. ¦Да.", "Smith et al. (2020) agree. ¦Yes.", "On Jan. 5 we met. ¦Yes.", "z.B. Berlin. ¦Ja.",
+            "At 5 p.m. ¦The train left.", "Roe vs. Wade it is. ¦Next.", "Dogs, cats, etc. are here. ¦Yes.",
+            "It was more than I. ¦He knew.",
+            "А. С. Пушкин писал. ¦Да.", "Smith et al. (2020) agree. ¦Yes.", "On Jan. 5 we met. ¦Yes.",
+            "z.B. Berlin. ¦Ja.",
         ])
     func abbreviations(marked: String) { self.check(marked) }
 
     @Test(
         "a text that goes on in lower case or with a comma does not end",
         arguments: [
-            "Wait... what? ¦Yes.", "\"Stop!\" he said. ¦Then.", "The approx. value is 3. ¦Yes.", "(Yes.), and so on. ¦Yes.",
+            "Wait... what? ¦Yes.", "\"Stop!\" he said. ¦Then.", "The approx. value is 3. ¦Yes.",
+            "(Yes.), and so on. ¦Yes.",
             "i am here. ¦you are there. ¦ok",
         ])
     func continuations(marked: String) { self.check(marked) }
@@ -70,6 +74,12 @@ internal import Testing
             surrounding families. ¦He is considered as the rightful property of
             some one or other of their daughters.
             """)
+        self.check(
+            """
+            To show what `main` does, we look at the function `greet` and at the
+            `Person` struct that it takes, and then at the year of its birth, in
+            1858. ¦Then we stop.
+            """)
         let russian = "Все счастливые семьи похожи друг на друга, каждая несчастливая семья\n"
         self.check(russian + "несчастлива по-своему. ¦Всё смешалось.")
     }
@@ -84,11 +94,13 @@ internal import Testing
             "2024-01-05 12:00:01 INFO server started with a long message about nothing\n¦2024-01-05 12:00:02 INFO again",
             "The following parties agree to the terms that are given here and\n¦(a) the seller, who owns it\n¦(b) the buyer",
             "for (int i = 0; i < count; ++i) total += values[i] * weights[i];\n¦return total / count;\n",
+            "Run the program that is shown in the listing above, and read its output\n¦```text\n¦ok\n¦```\n",
             "第一行没有句号\n¦第二行也没有\n¦第三行",
         ])
     func brokenLines(marked: String) { self.check(marked) }
 
-    @Test("a list number does not end a sentence", arguments: ["1. First thing. ¦2. Second thing.", "It was 5. ¦Then 6."])
+    @Test(
+        "a list number does not end a sentence", arguments: ["1. First thing. ¦2. Second thing.", "It was 5. ¦Then 6."])
     func listNumbers(marked: String) { self.check(marked) }
 
     @Test("a sentence without an end is cut after the last blank in the bound's last half")

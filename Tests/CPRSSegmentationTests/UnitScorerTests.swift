@@ -36,7 +36,8 @@ internal import Testing
             var settled = 0
             for token in tokens {
                 scorer.append(CollectionOfOne(token))
-                let upper = max(settled, min(token.token.bytes.upperBound + Int.random(in: -9...9, using: &random), total))
+                let upper = max(
+                    settled, min(token.token.bytes.upperBound + Int.random(in: -9...9, using: &random), total))
                 scorer.append(unitEnds: document.ends.filter { $0 > settled && $0 <= upper }, settledBytes: upper)
                 settled = upper
                 while let unit = scorer.next() { found.append(unit) }
@@ -53,7 +54,9 @@ internal import Testing
                 let members = tokens.filter { unit.bytes.contains($0.token.bytes.upperBound - 1) }
                 let expected = self.naive(aggregation, members.map(\.score))
                 #expect(unit.tokens == members.count, "seed \(seed), \(unit.bytes)")
-                #expect(abs(unit.score - expected) <= Self.tolerance, "seed \(seed), \(unit.bytes): \(expected), \(unit.score)")
+                #expect(
+                    abs(unit.score - expected) <= Self.tolerance,
+                    "seed \(seed), \(unit.bytes): \(expected), \(unit.score)")
                 #expect(unit.tag == members.first { $0.score == members.map(\.score).max() }?.tag, "seed \(seed)")
             }
         }
@@ -72,7 +75,8 @@ internal import Testing
     func foldsOpenUnits() {
         var scorer = UnitScorer(.mean)
         for index in 0..<100_000 {
-            scorer.append(CollectionOfOne(ScoredToken(token: Token(id: 0, bytes: index..<index + 1), label: .inside, score: 0.5)))
+            scorer.append(
+                CollectionOfOne(ScoredToken(token: Token(id: 0, bytes: index..<index + 1), label: .inside, score: 0.5)))
             scorer.append(unitEnds: [], settledBytes: index)
         }
         #expect(scorer.next() == nil)

@@ -50,7 +50,8 @@ internal import Testing
         }
     }
 
-    @Test("no end at or before the settled offset comes later, and the offset never falls", arguments: Self.granularities)
+    @Test(
+        "no end at or before the settled offset comes later, and the offset never falls", arguments: Self.granularities)
     func settled(granularity: Granularity) {
         for seed in 200..<220 as Range<UInt64> {
             var random = SeededGenerator(seed: seed)
@@ -74,7 +75,9 @@ internal import Testing
         }
     }
 
-    @Test("sentences and words end within their bounds whatever the text", arguments: ["x", " ", ".", "\n", "中", ". ", "x\n", "1"])
+    @Test(
+        "sentences and words end within their bounds whatever the text",
+        arguments: ["x", " ", ".", "\n", "中", ". ", "x\n", "1"])
     func bounds(piece: String) {
         let text = Array(String(repeating: piece, count: 20_000).utf8)
         for (granularity, bound) in [(Granularity.sentence, 2048 + 1024), (.word, 256 + 4)] {

@@ -13,7 +13,8 @@ internal import Testing
             var offset = 0
             for _ in 0..<Int.random(in: 0...300, using: &random) {
                 let length = Int.random(in: 1...6, using: &random)
-                self.tokens.append(Token(id: TokenID.random(in: 0...2, using: &random), bytes: offset..<offset + length))
+                self.tokens.append(
+                    Token(id: TokenID.random(in: 0...2, using: &random), bytes: offset..<offset + length))
                 offset += length
             }
             let density = Int.random(in: 2...60, using: &random)
@@ -27,7 +28,9 @@ internal import Testing
         }
     }
 
-    static func kind(_ id: TokenID) -> Windower.TokenStart { id == 0 ? .word : id == 1 ? .insideWord : .insideCharacter }
+    static func kind(_ id: TokenID) -> Windower.TokenStart {
+        id == 0 ? .word : id == 1 ? .insideWord : .insideCharacter
+    }
 
     func windows(_ document: Document, room: Int, step: Int) -> [[Token]] {
         var windower = Windower(roomTokens: room, startOfToken: Self.kind)
@@ -76,7 +79,9 @@ internal import Testing
                 } else if let whole = (1...room).last(where: { sentences[first + $0] != sentences[first + $0 - 1] }) {
                     #expect(window.count == whole, "seed \(seed)")
                 } else {
-                    let starts = (1...room).filter { Self.kind(document.tokens[first + $0].id) == .word && $0 > room / 2 }
+                    let starts = (1...room).filter {
+                        Self.kind(document.tokens[first + $0].id) == .word && $0 > room / 2
+                    }
                     let visible = (1...room).filter { Self.kind(document.tokens[first + $0].id) != .insideCharacter }
                     #expect(window.count == starts.last ?? visible.last ?? room, "seed \(seed)")
                 }

@@ -1,4 +1,5 @@
 internal import CPRSSegmentation
+internal import CPRSTestSupport
 internal import Testing
 
 /// `¦` in a case marks where a unit ends.
@@ -16,6 +17,21 @@ internal import Testing
             "ไทย ¦ไทย", "a¦.¦5", "\u{FEFF}a", "1¦:¦2", "n\u{AD}o ¦",
         ])
     func words(marked: String) { self.check(.word, marked) }
+
+    @Test("without joining signs, a word begins at each sign that is not white, unless letters or digits go on")
+    func plainWords() {
+        for seed in 0..<100 as Range<UInt64> {
+            var random = SeededGenerator(seed: seed)
+            let text = (0..<200).map { _ in Array("abZ09_  \n\t-!(".utf8).randomElement(using: &random)! }
+            let isWhite = { (byte: UInt8) in byte <= 0x20 }
+            let isWord = { (byte: UInt8) in Array("abZ09_".utf8).contains(byte) }
+            let starts = text.indices.filter { index in
+                index > 0 && !isWhite(text[index]) && !(isWord(text[index]) && isWord(text[index - 1]))
+                    && text[..<index].contains { !isWhite($0) }
+            }
+            #expect(unitEnds(.word, text) == starts + [text.count], "seed \(seed)")
+        }
+    }
 
     @Test(
         "a line ends after LF, CRLF or a lone CR, and nowhere else",
