@@ -1,4 +1,4 @@
-package import CPRSCore
+internal import CPRSCore
 
 /// What became final since the last time the caller asked.
 package struct Decisions: Hashable, Sendable {

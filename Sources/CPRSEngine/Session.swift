@@ -145,7 +145,7 @@ extension Tokenizer {
     fileprivate func start(of id: TokenID) -> Windower.TokenStart {
         switch self.bytes(of: id)?.first {
         case 0x20, 0x0A, 0x0D, 0x09: .word
-        case 0x80..<0xC0: .insideCharacter
+        case .some(0x80..<0xC0): .insideCharacter
         default: .insideWord
         }
     }
