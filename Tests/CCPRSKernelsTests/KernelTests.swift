@@ -29,12 +29,16 @@ struct KernelTests {
         for row in 0..<rows {
             let values = x[row * stride..<row * stride + columns].map(Double.init)
             let scale = 1 / (values.reduce(0) { $0 + $1 * $1 } / Double(columns) + 1e-5).squareRoot()
-            for column in 0..<columns { expected[row * stride + column] = values[column] * scale * Double(weight[column]) }
+            for column in 0..<columns {
+                expected[row * stride + column] = values[column] * scale * Double(weight[column])
+            }
         }
         expectRelative(out, expected, tolerance: Self.arithmeticTolerance)
     }
 
-    @Test("rotary embedding turns each pair by its angle and leaves the gap between rows alone", arguments: variants, sizes)
+    @Test(
+        "rotary embedding turns each pair by its angle and leaves the gap between rows alone", arguments: variants,
+        sizes)
     func rope(variant: cprs_variant, half: Int) {
         let (rows, heads, width) = (3, 2, 2 * half)
         let stride = heads * width + 3
@@ -49,7 +53,9 @@ struct KernelTests {
                 for pair in 0..<half {
                     let first = row * stride + head * width + pair
                     let (a, b) = (Double(x[first]), Double(x[first + half]))
-                    let (c, s) = (Double(Float(cos(angles[row * half + pair]))), Double(Float(sin(angles[row * half + pair]))))
+                    let (c, s) = (
+                        Double(Float(cos(angles[row * half + pair]))), Double(Float(sin(angles[row * half + pair])))
+                    )
                     expected[first] = a * c - b * s
                     expected[first + half] = a * s + b * c
                 }
@@ -90,7 +96,8 @@ struct KernelTests {
     }
 
     @Test(
-        "an online softmax over blocks of keys is the softmax over all of them", arguments: variants, [1, 5, 16, 33, 100])
+        "an online softmax over blocks of keys is the softmax over all of them", arguments: variants,
+        [1, 5, 16, 33, 100])
     func softmaxBlocks(variant: cprs_variant, block: Int) {
         let (rows, keys, width) = (5, 100, 19)
         // Rows see 60, 61, … keys: the last block is partly masked, and with small blocks some are wholly so.
@@ -169,7 +176,9 @@ struct KernelTests {
         }
     }
 
-    @Test("every one of the 65536 bfloat16 and binary16 values is widened exactly, at any alignment", arguments: variants, [0, 1])
+    @Test(
+        "every one of the 65536 bfloat16 and binary16 values is widened exactly, at any alignment", arguments: variants,
+        [0, 1])
     func widen(variant: cprs_variant, misalignment: Int) {
         // 65536 values and one more, so that the last vector is partial.
         let halves = (0..<65537).map { UInt16(truncatingIfNeeded: $0) }

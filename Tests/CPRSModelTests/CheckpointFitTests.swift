@@ -40,7 +40,9 @@ struct CheckpointFitTests {
 
     @Test(
         "a tensor of another shape is named with both shapes",
-        arguments: ["model.embed_tokens.weight", "model.layers.3.self_attn.k_proj.weight", "model.norm.weight", "cls_head.bias"])
+        arguments: [
+            "model.embed_tokens.weight", "model.layers.3.self_attn.k_proj.weight", "model.norm.weight", "cls_head.bias",
+        ])
     func shape(name: String) throws {
         var asked: [Int] = []
         let message = try Self.message { tensors in
@@ -56,7 +58,8 @@ struct CheckpointFitTests {
     func inverseFrequencies() throws {
         let model = TinyModel()
         let folder = TemporaryFolder()
-        let extra = TinyModel.Tensor(name: "model.layers.0.self_attn.rotary_emb.inv_freq", shape: [3], values: [1, 2, 3])
+        let extra = TinyModel.Tensor(
+            name: "model.layers.0.self_attn.rotary_emb.inv_freq", shape: [3], values: [1, 2, 3])
         model.write(to: folder, tensors: model.tensors(seed: 1) + [extra])
         _ = try Qwen2Critic(folder: folder.path, threads: 1)
     }

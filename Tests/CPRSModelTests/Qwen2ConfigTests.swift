@@ -25,20 +25,25 @@ struct Qwen2ConfigTests {
     }
 
     static let sizes = [
-        "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+        "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+        "head_dim",
         "vocab_size", "max_position_embeddings",
     ]
 
     static let defects: [Defect] =
-        ["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
-            "max_position_embeddings", "rms_norm_eps", "rope_theta", "model_type"].map {
+        [
+            "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size",
+            "max_position_embeddings", "rms_norm_eps", "rope_theta", "model_type",
+        ].map {
             Defect([$0: nil as String?], "\($0) is missing")
         }
         + Self.sizes.flatMap {
             [
-                Defect([$0: "\"8\""], "\($0) must be a number"), Defect([$0: "1.5"], "\($0) must be a whole number (got 1.5)"),
+                Defect([$0: "\"8\""], "\($0) must be a number"),
+                Defect([$0: "1.5"], "\($0) must be a whole number (got 1.5)"),
                 Defect([$0: "0"], "\($0) must be in 1..."), Defect([$0: "-4"], "(got -4)"),
-                Defect([$0: "1000000000000"], "(got 1000000000000)"), Defect([$0: "NaN"], "'NaN' is not a finite number"),
+                Defect([$0: "1000000000000"], "(got 1000000000000)"),
+                Defect([$0: "NaN"], "'NaN' is not a finite number"),
                 Defect([$0: "1e400"], "'1e400' is not a finite number"),
             ]
         }
@@ -49,11 +54,16 @@ struct Qwen2ConfigTests {
             Defect(["rope_theta": "-1"], "rope_theta must be above 0"),
             Defect(["num_key_value_heads": "3"], "num_key_value_heads must divide num_attention_heads (got 3 and 4)"),
             Defect(["head_dim": "5"], "head width must be even"),
-            Defect(["head_dim": nil, "hidden_size": "26"], "hidden_size must be divisible by num_attention_heads (got 26 and 4)"),
+            Defect(
+                ["head_dim": nil, "hidden_size": "26"],
+                "hidden_size must be divisible by num_attention_heads (got 26 and 4)"),
             Defect(["head_dim": "16777216"], "num_attention_heads x head width must be at most"),
             Defect(
-                ["hidden_size": "16777216", "intermediate_size": "16777216", "num_hidden_layers": "1024", "vocab_size": "16777216",
-                    "num_attention_heads": "16777216", "num_key_value_heads": "8388608", "head_dim": nil],
+                [
+                    "hidden_size": "16777216", "intermediate_size": "16777216", "num_hidden_layers": "1024",
+                    "vocab_size": "16777216",
+                    "num_attention_heads": "16777216", "num_key_value_heads": "8388608", "head_dim": nil,
+                ],
                 "head width must be even"),
             Defect(["model_type": "\"llama\""], "model_type must be \"qwen2\" (got \"llama\")"),
             Defect(["model_type": "3"], "model_type must be a string"),
@@ -61,7 +71,9 @@ struct Qwen2ConfigTests {
             Defect(["use_sliding_window": "true"], "use_sliding_window must be false"),
             Defect(["use_sliding_window": "1"], "use_sliding_window must be true or false"),
             Defect(["rope_scaling": "{\"type\":\"yarn\"}"], "rope_scaling must be null"),
-            Defect(["rope_theta": nil, "rope_parameters": "{\"rope_type\":\"yarn\",\"rope_theta\":1}"], "rope_type must be \"default\""),
+            Defect(
+                ["rope_theta": nil, "rope_parameters": "{\"rope_type\":\"yarn\",\"rope_theta\":1}"],
+                "rope_type must be \"default\""),
             Defect(["bi_label_type": "\"BIO\""], "bi_label_type must be \"BIOE\""),
             Defect(["layer_types": "[\"sliding_attention\"]"], "layer_types may hold only \"full_attention\""),
             Defect(["tie_word_embeddings": "\"yes\""], "tie_word_embeddings must be true or false"),
@@ -83,7 +95,8 @@ struct Qwen2ConfigTests {
     func absurdProduct() throws {
         let config = try Self.config([
             "hidden_size": "16777216", "intermediate_size": "16777216", "num_hidden_layers": "1024",
-            "vocab_size": "16777216", "num_attention_heads": "8388608", "num_key_value_heads": "8388608", "head_dim": "2",
+            "vocab_size": "16777216", "num_attention_heads": "8388608", "num_key_value_heads": "8388608",
+            "head_dim": "2",
         ])
         // 1024 layers of about 7 · 2^48 weights still fit 64 bits.
         #expect(try #require(config.parameterCount) > 1 << 60)
@@ -97,12 +110,15 @@ struct Qwen2ConfigTests {
     @Test("absent optional fields take their documented defaults")
     func defaults() throws {
         let config = try Self.config([
-            "num_key_value_heads": nil, "head_dim": nil, "tie_word_embeddings": nil, "cprs_bidirectional_start_layer": nil,
+            "num_key_value_heads": nil, "head_dim": nil, "tie_word_embeddings": nil,
+            "cprs_bidirectional_start_layer": nil,
             "cprs_window_tokens": nil, "hidden_act": nil, "use_sliding_window": nil, "rope_scaling": nil,
             "max_position_embeddings": "32768",
         ])
         #expect(config.keyValueHeads == 4 && config.headWidth == 6 && !config.tiedEmbeddings)
-        #expect(config.bidirectionalStartLayer == 3 && config.trainedWindowTokens == 8192 && config.trainedInstruction == nil)
+        #expect(
+            config.bidirectionalStartLayer == 3 && config.trainedWindowTokens == 8192
+                && config.trainedInstruction == nil)
         #expect(try Self.config(["cprs_window_tokens": nil]).trainedWindowTokens == 4096)
     }
 

@@ -11,7 +11,9 @@ struct Qwen2CriticTests {
     /// The same float32 weights through another order of summation.
     static let orderTolerance: Float = 2e-5
 
-    private static func window(_ prompt: Int, _ context: Int, vocabulary: Int = 50, tags: [TokenID] = [3, 49, 0]) -> CriticWindow {
+    private static func window(_ prompt: Int, _ context: Int, vocabulary: Int = 50, tags: [TokenID] = [3, 49, 0])
+        -> CriticWindow
+    {
         var generator = SeededGenerator(seed: UInt64(prompt * 10_007 + context))
         func ids(_ count: Int) -> [TokenID] {
             (0..<count).map { _ in TokenID.random(in: 0..<TokenID(vocabulary), using: &generator) }
@@ -31,7 +33,8 @@ struct Qwen2CriticTests {
             let got = try critic.score(window)
             let expected = reference.score(window)
             let what = "\(window.prompt.count) + \(window.context.count) tokens"
-            expectClose(got.labelLogits, expected.labels.map(Float.init), tolerance: Self.tolerance, "labels of \(what)")
+            expectClose(
+                got.labelLogits, expected.labels.map(Float.init), tolerance: Self.tolerance, "labels of \(what)")
             expectClose(got.tagLogits, expected.tags.map(Float.init), tolerance: Self.tolerance, "tags of \(what)")
         }
     }
@@ -45,7 +48,9 @@ struct Qwen2CriticTests {
         try Self.expectReference(model, [Self.window(7, 30), Self.window(0, 9), Self.window(40, 1)])
     }
 
-    @Test("every way of grouping heads gives the plain model's logits", arguments: [(1, 1), (4, 4), (4, 1), (6, 2), (5, 1), (7, 1)])
+    @Test(
+        "every way of grouping heads gives the plain model's logits",
+        arguments: [(1, 1), (4, 4), (4, 1), (6, 2), (5, 1), (7, 1)])
     func groupedHeads(heads: Int, keyValueHeads: Int) throws {
         var model = TinyModel()
         model.heads = heads
@@ -74,7 +79,8 @@ struct Qwen2CriticTests {
     }
 
     @Test(
-        "F32, BF16 and F16 files give the plain model's logits, also when unaligned", arguments: ElementType.allCases, [0, 1, 2])
+        "F32, BF16 and F16 files give the plain model's logits, also when unaligned", arguments: ElementType.allCases,
+        [0, 1, 2])
     func elementTypes(type: ElementType, padding: Int) throws {
         try Self.expectReference(TinyModel(), [Self.window(20, 61)], type: type, padding: padding)
     }
@@ -180,7 +186,9 @@ struct Qwen2CriticTests {
             return error.message
         }
         #expect(try message(Self.window(11, 10)).contains("at most 20 tokens (got 11 of prompt and 10 of context)"))
-        #expect(try message(CriticWindow(prompt: [1, 50], context: [1], tags: [])).contains("prompt[1] must be a token id in 0..<50 (got 50)"))
+        #expect(
+            try message(CriticWindow(prompt: [1, 50], context: [1], tags: [])).contains(
+                "prompt[1] must be a token id in 0..<50 (got 50)"))
         #expect(try message(CriticWindow(prompt: [], context: [-1], tags: [])).contains("context[0]"))
         #expect(try message(CriticWindow(prompt: [], context: [1], tags: [2, .max])).contains("tags[1]"))
         let empty = try critic.score(CriticWindow(prompt: [1, 2], context: [], tags: [1]))
@@ -188,10 +196,14 @@ struct Qwen2CriticTests {
         #expect(try critic.score(Self.window(10, 10)).labelLogits.count == 40)
     }
 
-    @Test("a NaN or infinite weight is an error at the first window, never a result", arguments: [Float.nan, .infinity])
+    @Test(
+        "a NaN or infinite weight is an error at the first window, never a result", arguments: [Float.nan, .infinity])
     func notFinite(value: Float) throws {
         let model = TinyModel()
-        for name in ["model.layers.1.mlp.up_proj.weight", "model.norm.weight", "cls_head.bias", "model.layers.0.self_attn.k_proj.weight"] {
+        for name in [
+            "model.layers.1.mlp.up_proj.weight", "model.norm.weight", "cls_head.bias",
+            "model.layers.0.self_attn.k_proj.weight",
+        ] {
             var tensors = model.tensors(seed: 7)
             let index = try #require(tensors.firstIndex { $0.name == name })
             tensors[index].values[0] = value

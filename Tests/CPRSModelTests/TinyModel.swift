@@ -45,7 +45,8 @@ struct TinyModel {
 
     /// config.json's text.
     static func json(_ members: [String: String]) -> [UInt8] {
-        Array("{\(members.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}".utf8)
+        Array(
+            "{\(members.sorted { $0.key < $1.key }.map { "\"\($0.key)\": \($0.value)" }.joined(separator: ", "))}".utf8)
     }
 
     /// All tensors, random from `seed`. The names are spelled out again here: they are the format, not our code's.
@@ -111,7 +112,8 @@ struct TinyModel {
             let begin = data.count
             for value in tensor.values { data += Self.encode(value, type) }
             entries.append(
-                #""\#(tensor.name)":{"dtype":"\#(type.rawValue)","shape":\#(tensor.shape),"data_offsets":[\#(begin),\#(data.count)]}"#)
+                #""\#(tensor.name)":{"dtype":"\#(type.rawValue)","shape":\#(tensor.shape),"data_offsets":[\#(begin),\#(data.count)]}"#
+            )
         }
         var header = "{\(entries.joined(separator: ","))}"
         while !header.utf8.count.isMultiple(of: 8) { header += " " }
@@ -127,7 +129,10 @@ struct TinyModel {
         case .f16:
             // Exact for 0 and multiples of 1/256: no subnormals, no rounding.
             let half: UInt16 =
-                value == 0 ? 0 : (value < 0 ? 0x8000 : 0) | UInt16(Int(value.exponent) + 15) << 10 | UInt16(value.significandBitPattern >> 13)
+                value == 0
+                ? 0
+                : (value < 0 ? 0x8000 : 0) | UInt16(Int(value.exponent) + 15) << 10
+                    | UInt16(value.significandBitPattern >> 13)
             return [UInt8(half & 0xFF), UInt8(half >> 8)]
         }
     }

@@ -30,11 +30,14 @@ struct CheckpointTests {
         Defect("no weight_map", "{}", says: "weight_map must be an object"),
         Defect("an empty weight_map", #"{"weight_map":{}}"#, says: "weight_map is empty"),
         Defect("a shard that is no string", #"{"weight_map":{"a":1}}"#, says: "a must name a file"),
-        Defect("a shard in another folder", #"{"weight_map":{"a":"../one.safetensors"}}"#, says: "same folder", "../one"),
+        Defect(
+            "a shard in another folder", #"{"weight_map":{"a":"../one.safetensors"}}"#, says: "same folder", "../one"),
         Defect("a shard by absolute path", #"{"weight_map":{"a":"/etc/passwd"}}"#, says: "same folder", "/etc/passwd"),
         Defect("a shard that is the parent folder", #"{"weight_map":{"a":".."}}"#, says: "same folder"),
         Defect("a shard with a zero byte", #"{"weight_map":{"a":"one\u0000"}}"#, says: "same folder"),
-        Defect("a missing shard", #"{"weight_map":{"a":"three.safetensors"}}"#, says: "three.safetensors: cannot be opened"),
+        Defect(
+            "a missing shard", #"{"weight_map":{"a":"three.safetensors"}}"#, says: "three.safetensors: cannot be opened"
+        ),
         Defect(
             "a tensor in another shard than listed",
             #"{"weight_map":{"a":"one.safetensors","b":"one.safetensors","c":"one.safetensors","d":"two.safetensors"}}"#,
@@ -46,7 +49,9 @@ struct CheckpointTests {
         Defect(
             "a tensor that the index does not list",
             #"{"weight_map":{"a":"one.safetensors","c":"two.safetensors"}}"#, says: "b is not in the index"),
-        Defect("the same tensor twice", #"{"weight_map":{"a":"one.safetensors","a":"two.safetensors"}}"#, says: "second time"),
+        Defect(
+            "the same tensor twice", #"{"weight_map":{"a":"one.safetensors","a":"two.safetensors"}}"#,
+            says: "second time"),
     ]
 
     private static func folder(index: String) -> TemporaryFolder {
@@ -67,7 +72,9 @@ struct CheckpointTests {
     @Test("shards give the tensors of all files")
     func shards() throws {
         let folder = Self.folder(
-            index: #"{"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"one.safetensors","c":"two.safetensors"}}"#)
+            index:
+                #"{"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"one.safetensors","c":"two.safetensors"}}"#
+        )
         let checkpoint = try Checkpoint(folder: folder.path)
         #expect(checkpoint.tensors.keys.sorted() == ["a", "b", "c"])
         #expect(checkpoint.files.count == 2)

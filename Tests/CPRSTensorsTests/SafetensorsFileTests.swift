@@ -35,7 +35,9 @@ struct SafetensorsFileTests {
         Defect("metadata that is not an object", #"{"__metadata__":"x"}"#, 0, says: "__metadata__ must be an object"),
         Defect("metadata value that is not a string", #"{"__metadata__":{"k":1}}"#, 0, says: "only strings", "k"),
         Defect("the same name twice", #"{"a":\#(entry()),"a":\#(entry())}"#, says: "a occurs twice"),
-        Defect("an unknown member", #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}"#, says: "unknown member \"x\""),
+        Defect(
+            "an unknown member", #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}"#,
+            says: "unknown member \"x\""),
         Defect("no dtype", #"{"a":{"shape":[2],"data_offsets":[0,8]}}"#, says: "a: dtype must be a string"),
         Defect("an unknown dtype", #"{"a":\#(entry("Q4"))}"#, says: "unknown dtype \"Q4\""),
         Defect("an unsupported dtype", #"{"a":\#(entry("I64", shape: "[1]"))}"#, says: "dtype I64 is not supported"),
@@ -43,20 +45,27 @@ struct SafetensorsFileTests {
         Defect("a negative size", #"{"a":\#(entry(shape: "[-2]"))}"#, says: "shape may hold only whole numbers"),
         Defect("a fractional size", #"{"a":\#(entry(shape: "[2.5]"))}"#, says: "shape may hold only whole numbers"),
         Defect("NaN as a size", #"{"a":\#(entry(shape: "[NaN]"))}"#, says: "not a finite number"),
-        Defect("sizes whose product overflows", #"{"a":\#(entry(shape: "[4294967296,4294967296]"))}"#, says: "overflows"),
-        Defect("a size with zero that hides an overflow", #"{"a":\#(entry(shape: "[4294967296,4294967296,0]"))}"#, says: "overflows"),
+        Defect(
+            "sizes whose product overflows", #"{"a":\#(entry(shape: "[4294967296,4294967296]"))}"#, says: "overflows"),
+        Defect(
+            "a size with zero that hides an overflow", #"{"a":\#(entry(shape: "[4294967296,4294967296,0]"))}"#,
+            says: "overflows"),
         Defect("no data_offsets", #"{"a":{"dtype":"F32","shape":[2]}}"#, says: "data_offsets must be an array"),
         Defect("three data_offsets", #"{"a":\#(entry(offsets: "[0,4,8]"))}"#, says: "[begin, end]", "3 numbers"),
         Defect("data_offsets in reverse", #"{"a":\#(entry(offsets: "[8,0]"))}"#, says: "begin 8 is after their end 0"),
         Defect("a truncated file", #"{"a":\#(entry())}"#, 7, says: "end 8 is beyond the file's 7 bytes", "truncated"),
-        Defect("a shape that disagrees with the bytes", #"{"a":\#(entry(shape: "[3]"))}"#, says: "needs 12 bytes", "give 8"),
+        Defect(
+            "a shape that disagrees with the bytes", #"{"a":\#(entry(shape: "[3]"))}"#, says: "needs 12 bytes", "give 8"
+        ),
         Defect(
             "overlapping tensors", #"{"a":\#(entry()),"b":\#(entry(offsets: "[4,12]"))}"#, 12,
             says: "b overlaps a by 4 bytes"),
         Defect(
             "a gap between tensors", #"{"a":\#(entry()),"b":\#(entry(offsets: "[12,20]"))}"#, 20,
             says: "4 bytes between a and b"),
-        Defect("a gap before the first tensor", #"{"a":\#(entry(offsets: "[4,12]"))}"#, 12, says: "between the header and a"),
+        Defect(
+            "a gap before the first tensor", #"{"a":\#(entry(offsets: "[4,12]"))}"#, 12,
+            says: "between the header and a"),
         Defect("bytes after the last tensor", #"{"a":\#(entry())}"#, 9, says: "1 bytes after a"),
         Defect("data without tensors", "{}", 3, says: "3 bytes after the header"),
     ]
@@ -93,7 +102,8 @@ struct SafetensorsFileTests {
         #expect(
             try #require(throws: CPRSError.self) { try SafetensorsFile(path: folder.path) }.message
                 .contains("not a regular file"))
-        #expect(try #require(throws: CPRSError.self) { try SafetensorsFile(path: folder.path + "/none") }.code == .notFound)
+        #expect(
+            try #require(throws: CPRSError.self) { try SafetensorsFile(path: folder.path + "/none") }.code == .notFound)
     }
 
     @Test("tensors are read in place, whatever the order of the header, its padding and its metadata")

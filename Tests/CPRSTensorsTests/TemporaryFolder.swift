@@ -13,7 +13,11 @@ final class TemporaryFolder {
     deinit {
         if let folder = opendir(self.path) {
             while let entry = readdir(folder) {
-                unlink(self.path + "/" + withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+                unlink(
+                    self.path + "/"
+                        + withUnsafeBytes(of: entry.pointee.d_name) {
+                            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+                        })
             }
             closedir(folder)
         }

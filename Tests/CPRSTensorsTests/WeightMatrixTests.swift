@@ -70,7 +70,8 @@ struct WeightMatrixTests {
                     }
                     let expected = Float(accumulate ? 2 * sum : sum)
                     let got = out.matrix[row, output]
-                    #expect(abs(got - expected) <= Self.tolerance, "(\(row), \(output)): got \(got), expected \(expected)")
+                    #expect(
+                        abs(got - expected) <= Self.tolerance, "(\(row), \(output)): got \(got), expected \(expected)")
                 }
             }
         }
