@@ -42,13 +42,6 @@ struct SpanVectors {
 }
 
 extension JSONObject {
-    fileprivate func labels(_ key: String) throws(CPRSError) -> [BIOE] {
-        try self.member(key) { value in
-            let labels = value.string?.map { BIOE(letter: $0) }
-            return labels?.contains(nil) == false ? labels?.compactMap { $0 } : nil
-        }
-    }
-
     fileprivate func recordedSpans(
         _ key: String, _ offsets: CodePointOffsets
     ) throws(CPRSError) -> [SpanVectors.Recorded] {

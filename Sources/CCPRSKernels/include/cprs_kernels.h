@@ -22,6 +22,9 @@ typedef enum cprs_variant {
 // The fastest variant that this processor can run.
 cprs_variant cprs_best_variant(void);
 
+// Cores that this process may run on, at least 1; fewer than the machine's under taskset or a cpuset.
+size_t cprs_available_cores(void);
+
 // Tells the processor that the caller is spinning.
 static inline void cprs_spin_hint(void) {
 #if defined(__x86_64__)

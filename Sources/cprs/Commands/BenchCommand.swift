@@ -35,7 +35,7 @@ struct BenchCommand: ParsableCommand {
     var json = false
 
     func run() throws {
-        let threads = try self.modelOptions.threadCount()
+        let threads = self.modelOptions.threadCount
         let critic: Qwen2Critic
         let name: String
         if let shape = self.shape {

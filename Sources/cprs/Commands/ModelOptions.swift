@@ -22,12 +22,6 @@ struct ModelOptions: ParsableArguments {
     /// The folder of the model that ships with cprs.
     static func defaultFolder() throws(CPRSError) -> String { try ModelLocation.defaultFolder() }
 
-    /// The number of threads, checked.
-    func threadCount() throws(CPRSError) -> Int {
-        let threads = self.threads ?? ComputePool.availableCores
-        guard (1...1024).contains(threads) else {
-            throw CPRSError(code: .invalidArgument, message: "--threads must be in 1...1024 (got \(threads))")
-        }
-        return threads
-    }
+    /// The number of threads; the pool checks its range.
+    var threadCount: Int { self.threads ?? ComputePool.availableCores }
 }
