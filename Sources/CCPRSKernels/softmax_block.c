@@ -96,13 +96,13 @@ CPRS_TARGET_AVX512 static void softmax_row_avx512(
 #endif
 
 void cprs_softmax_block_f32(
-    cprs_variant variant, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, size_t visible,
+    cprs_variant variant, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, ptrdiff_t visible,
     size_t visible_step, float *restrict row_max, float *restrict row_sum, float *restrict accumulated,
     size_t accumulated_stride, size_t width) {
     for (size_t r = 0; r < rows; r++) {
         float *row = scores + r * scores_stride;
-        const size_t limit = visible + r * visible_step;
-        const size_t seen = limit < columns ? limit : columns;
+        const ptrdiff_t limit = visible + (ptrdiff_t)(r * visible_step);
+        const size_t seen = limit <= 0 ? 0 : (size_t)limit < columns ? (size_t)limit : columns;
         if (seen == 0) {
             memset(row, 0, columns * sizeof *row);
             continue;

@@ -30,7 +30,8 @@ struct BlockPlan {
         let unit = max(columnUnit, 16)
         let wholeUnits = parts(unit, of: columnUnit) * columnUnit
         var rowBlock = even(rows, atMost: Self.maxRows, unit: 16)
-        var columnBlock = even(columns, atMost: max(wholeUnits, Self.maxColumns / wholeUnits * wholeUnits), unit: wholeUnits)
+        var columnBlock = even(
+            columns, atMost: max(wholeUnits, Self.maxColumns / wholeUnits * wholeUnits), unit: wholeUnits)
         func blocks() -> Int { parts(rows, of: rowBlock) * parts(columns, of: columnBlock) }
         while blocks() < Self.enoughBlocks, rowBlock * columnBlock * depth >= 2 * Self.smallestBlock {
             let nextColumns = even(columnBlock, atMost: parts(columnBlock, of: 2), unit: wholeUnits)

@@ -112,7 +112,7 @@ final class BlockedAttention {
                 let rows = self.rows(head, count)
                 // Query r of the block sees firstQuery + r + 1 keys; this block's first key is number `start`.
                 Kernels.softmaxBlock(
-                    scores.rows(rows), visible: causal ? max(0, firstQuery + 1 - start) : block.count,
+                    scores.rows(rows), visible: causal ? firstQuery + 1 - start : block.count,
                     visibleStep: causal ? 1 : 0, maximum: maximum.columns(rows), sum: sum.columns(rows),
                     accumulated: accumulated.rows(rows))
             }

@@ -43,7 +43,8 @@ extension Qwen2Config {
         }
         if fields.isAbsent("head_dim"), !width.isMultiple(of: heads) {
             throw fields.failure(
-                "hidden_size must be divisible by num_attention_heads (got \(width) and \(heads)) unless head_dim is given")
+                "hidden_size must be divisible by num_attention_heads (got \(width) and \(heads)) unless head_dim is given"
+            )
         }
         let headWidth = try fields.integer("head_dim", in: sizes, default: width / heads)
         guard headWidth > 0, headWidth.isMultiple(of: 2) else {

@@ -14,7 +14,8 @@ extension Qwen2Tensors {
             let inputs = spec.shape.count == 2 ? spec.shape[1] : 3
             let scale = (3 / Float(inputs)).squareRoot()
             tensors[spec.name] = try TensorView.random(
-                name: spec.name, type: type, shape: spec.shape, seed: seed &+ UInt64(index) &* 0x9E37_79B9, scale: scale,
+                name: spec.name, type: type, shape: spec.shape, seed: seed &+ UInt64(index) &* 0x9E37_79B9,
+                scale: scale,
                 pool: pool)
         }
         return tensors

@@ -72,14 +72,16 @@ struct Qwen2Tensors {
         let missing = self.required.filter { tensors[$0.name] == nil }.map(\.name)
         guard missing.isEmpty else {
             throw CPRSError(
-                code: .modelUnusable, message: "\(folder): config.json asks for tensors that are missing: \(Self.list(missing))")
+                code: .modelUnusable,
+                message: "\(folder): config.json asks for tensors that are missing: \(Self.list(missing))")
         }
         let known = self.required + [self.lmHead]
         let names = Set(known.map(\.name))
         let surplus = tensors.keys.filter { !names.contains($0) && !Self.isHarmless($0) }.sorted()
         guard surplus.isEmpty else {
             throw CPRSError(
-                code: .modelUnusable, message: "\(folder): tensors that config.json has no place for: \(Self.list(surplus))")
+                code: .modelUnusable,
+                message: "\(folder): tensors that config.json has no place for: \(Self.list(surplus))")
         }
         let wrong = known.compactMap { spec -> String? in
             guard let tensor = tensors[spec.name], tensor.shape != spec.shape else { return nil }

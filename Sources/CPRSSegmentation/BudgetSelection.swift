@@ -41,7 +41,7 @@ package struct BudgetSelection: Sendable {
     /// Remembers the next unit, in the order of the text; `forced` units stay whatever their score.
     package mutating func append(_ unit: ScoredUnit, forced: Bool) { self.records.append(Record(unit, forced: forced)) }
 
-    /// The units that stay, in the order of the text.
+    /// The units that stay, in the order of the text, and the best score among those that do not.
     ///
     /// - Parameters:
     ///   - totalTokens: tokens of the whole input, of which `Budget.ratio` is a part.
@@ -50,7 +50,7 @@ package struct BudgetSelection: Sendable {
     ///   the forced units alone exceed it.
     package func select(
         budget: Budget, totalTokens: Int, threshold: Float?
-    ) throws(CPRSError) -> [(unit: ScoredUnit, forced: Bool)] {
+    ) throws(CPRSError) -> (kept: [(unit: ScoredUnit, forced: Bool)], bestDroppedScore: Float?) {
         let limit = try budget.limit(totalTokens: totalTokens)
         var isKept = self.records.map(\.isForced)
         var used = self.records.reduce(0) { $0 + ($1.isForced ? Int($1.tokens) : 0) }
@@ -67,7 +67,10 @@ package struct BudgetSelection: Sendable {
             isKept[index] = true
             used += Int(self.records[index].tokens)
         }
-        return self.records.indices.filter { isKept[$0] }.map { (self.records[$0].unit, self.records[$0].isForced) }
+        let kept = self.records.indices.filter { isKept[$0] }.map {
+            (unit: self.records[$0].unit, forced: self.records[$0].isForced)
+        }
+        return (kept, self.records.indices.lazy.filter { !isKept[$0] }.map { self.records[$0].score }.max())
     }
 
     private func isBetter(_ left: Int, _ right: Int) -> Bool {

@@ -109,7 +109,9 @@ private struct ReferenceText {
     /// Just after the nearest sentence end at or before `start`; not further left than the previous span's end.
     func grownLeft(from start: Int, past previousEnd: Int) -> Int {
         var start = start
-        while start > 0, start > previousEnd, !self.endsSentence(before: start) { start = self.characterStart(start - 1) }
+        while start > 0, start > previousEnd, !self.endsSentence(before: start) {
+            start = self.characterStart(start - 1)
+        }
         return start
     }
 

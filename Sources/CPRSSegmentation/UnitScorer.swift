@@ -87,7 +87,9 @@ package struct UnitScorer: Sendable {
             let token = self.waitingTokens[folded]
             // The end that decides about this token lies below its last byte's end, or does not exist yet.
             guard token.token.bytes.upperBound - 1 <= self.settledBytes else { break }
-            while self.waitingEnds.count > 0, self.waitingEnds[0] < token.token.bytes.upperBound { self.closeFirstUnit() }
+            while self.waitingEnds.count > 0, self.waitingEnds[0] < token.token.bytes.upperBound {
+                self.closeFirstUnit()
+            }
             self.fold.add(token.score, tag: token.tag)
             folded += 1
         }

@@ -46,7 +46,8 @@ package struct Checkpoint: Sendable {
                 }
                 guard listed == name else {
                     throw CPRSError(
-                        code: .modelUnusable, message: "\(file.path): \(tensor.name) is in \(listed) by the index \(path)")
+                        code: .modelUnusable,
+                        message: "\(file.path): \(tensor.name) is in \(listed) by the index \(path)")
                 }
                 tensors[tensor.name] = tensor
             }

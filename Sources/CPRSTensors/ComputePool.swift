@@ -10,6 +10,9 @@ internal import Synchronization
 /// cooperative threads are not used: they are about as many as the cores, and arithmetic would starve everybody else.
 /// One thread at a time may call ``run(_:_:)``.
 package final class ComputePool {
+    /// Cores that this process may run on.
+    package static var availableCores: Int { cprs_available_cores() }
+
     /// Threads that compute, the caller included.
     package let threads: Int
     private let shared = Shared()

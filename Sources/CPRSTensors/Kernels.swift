@@ -55,14 +55,14 @@ package enum Kernels {
     ///
     /// - Parameters:
     ///   - scores: `[R, C]`; scores · log2(e) in, weights out.
-    ///   - visible: row r sees the first `visible + r · visibleStep` columns.
+    ///   - visible: row r sees the first `visible + r · visibleStep` columns, cut to 0...C; may be negative.
     ///   - maximum: `[1, R]`, -infinity at first.
     ///   - sum: `[1, R]`, 0 at first.
     ///   - accumulated: `[R, HD]`, 0 at first; rescaled when a row's maximum grows.
     package static func softmaxBlock(
         _ scores: Matrix, visible: Int, visibleStep: Int, maximum: Matrix, sum: Matrix, accumulated: Matrix
     ) {
-        precondition(visible >= 0 && visibleStep >= 0)
+        precondition(visibleStep >= 0)
         precondition(maximum.columns == scores.rows && sum.columns == scores.rows && accumulated.rows == scores.rows)
         cprs_softmax_block_f32(
             self.variant, scores.start, scores.stride, scores.rows, scores.columns, visible, visibleStep,

@@ -34,7 +34,8 @@ struct SafetensorsHeader {
         self.path = path
         guard file.count >= 8 else {
             throw CPRSError(
-                code: .modelUnusable, message: "\(path): \(file.count) bytes, too short for a safetensors header length")
+                code: .modelUnusable, message: "\(path): \(file.count) bytes, too short for a safetensors header length"
+            )
         }
         let length = UInt64(littleEndian: file.loadUnaligned(as: UInt64.self))
         guard length <= UInt64(Self.maxHeaderBytes) else {

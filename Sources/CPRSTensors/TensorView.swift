@@ -27,6 +27,9 @@ package struct TensorView: @unchecked Sendable {
     /// Bytes of storage.
     package var byteCount: Int { self.bytes.count }
 
+    /// Elements wider than two bytes do not start at a multiple of their width, so arithmetic cannot use them in place.
+    package var isUnaligned: Bool { self.type == .f32 && Int(bitPattern: self.bytes.baseAddress) % 4 != 0 }
+
     /// The elements as float32 in a new array, for small tensors.
     package func floats() -> [Float] {
         let count = self.elementCount

@@ -28,7 +28,7 @@ package struct WeightMatrix {
             return
         }
         // A header of odd length leaves all the tensors behind it unaligned. BLAS wants aligned floats.
-        if Int(bitPattern: base).isMultiple(of: MemoryLayout<Float>.alignment) {
+        if !tensor.isUnaligned {
             self.copy = nil
             let start = UnsafeMutableRawPointer(mutating: base).assumingMemoryBound(to: Float.self)
             self.inPlace = Matrix(start: start, rows: rows, columns: columns, stride: columns)

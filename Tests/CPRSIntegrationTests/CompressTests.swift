@@ -96,7 +96,7 @@ internal import Testing
                 "exclude each other"
             ),
             (["compress", "-", "--query", "q", "--window", "1000000"], "text", 64, "window"),
-            (["compress", "-", "--query", "q", "--threads", "0"], "text", 64, "--threads must be in 1...1024 (got 0)"),
+            (["compress", "-", "--query", "q", "--threads", "0"], "text", 64, "threads must be in 1...256 (got 0)"),
             (["compress", "-", "--query", "q", "--keep-regex", "("], "text", 64, "("),
             (["compress", "-", "--query", "q", "--model", "/no/such/model"], "text", 66, "/no/such/model"),
             (["compress", "-", "--query", "q", "--granularity", "page"], "text", 64, "page"),

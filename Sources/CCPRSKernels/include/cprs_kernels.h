@@ -22,6 +22,9 @@ typedef enum cprs_variant {
 // The fastest variant that this processor can run.
 cprs_variant cprs_best_variant(void);
 
+// Cores that this process may run on, at least 1; fewer than the machine's under taskset or a cpuset.
+size_t cprs_available_cores(void);
+
 // Tells the processor that the caller is spinning.
 static inline void cprs_spin_hint(void) {
 #if defined(__x86_64__)
@@ -60,14 +63,15 @@ void cprs_silu_mul_f32(
 // One block of keys of an online softmax in base 2: scores become weights 2^(score - max), and what was accumulated
 // under an older maximum is rescaled.
 //   scores:      [rows, columns]; in: attention scores times log2(e); out: weights, 0 where masked
-//   visible:     row r sees the first min(columns, visible + r * visible_step) columns; step 1 is a causal diagonal
+//   visible:     row r sees the first visible + r * visible_step columns, cut to 0...columns; step 1 is a causal
+//                diagonal, and visible is negative where the block starts beyond the first rows' positions
 //   row_max:     [rows]; -infinity before the first block
 //   row_sum:     [rows]; 0 before the first block; the sum of all weights so far
 //   accumulated: [rows, width]; the weighted sum of values so far, 0 before the first block
 // Relative error of a weight <= 2^-22 for weights >= 2^-126; smaller weights may become 0.
 // Source: Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.
 void cprs_softmax_block_f32(
-    cprs_variant variant, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, size_t visible,
+    cprs_variant variant, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, ptrdiff_t visible,
     size_t visible_step, float *restrict row_max, float *restrict row_sum, float *restrict accumulated,
     size_t accumulated_stride, size_t width);
 

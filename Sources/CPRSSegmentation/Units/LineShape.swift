@@ -1,7 +1,7 @@
 /// What the look of a line says about the line break after it.
 ///
 /// A single break is white space inside a sentence only if the line looks like wrapped prose, that is, if all hold:
-/// - the line has at most 132 columns and at least 32 (56, unless the next line begins in lower case);
+/// - the line has at most 132 columns and at least 32 (48, unless the next line begins in lower case);
 /// - it is words: at most one of 16 of its columns is a sign that code and logs use, at most one of four a digit;
 /// - the next line does not begin like a list item, heading, table row, quotation, record, `Name: …` or `KEY = …`;
 /// - the next line begins in lower case; or it is not indented further, and its first word would not have fitted
@@ -12,7 +12,7 @@ struct LineShape {
     static let maxBytes = 4 * maxColumns
     private static let maxColumns = 132
     private static let minColumns = 32
-    private static let minColumnsBeforeCapital = 56
+    private static let minColumnsBeforeCapital = 48
     private static let raggedColumns = 8
 
     private let columns: Int
@@ -75,7 +75,7 @@ struct LineShape {
     /// Per byte: 1 for a scalar's first byte, 1 << 10 for a sign of code, 1 << 20 for a digit.
     private static let weights: [UInt32] = {
         var weights = (0..<256).map { UInt32($0 & 0xC0 == 0x80 ? 0 : 1) }
-        for byte in "{}[]()=<>|\\$#@&+*/;^~%`".utf8 { weights[Int(byte)] += 1 << 10 }
+        for byte in "{}[]()=<>|\\$#@&+*/;^~%".utf8 { weights[Int(byte)] += 1 << 10 }
         for byte in "0123456789".utf8 { weights[Int(byte)] += 1 << 20 }
         return weights
     }()
@@ -88,12 +88,13 @@ enum LineOpening {
         let byte = text[first]
         switch byte {
         case UInt8(ascii: "#"), UInt8(ascii: "|"), UInt8(ascii: ">"), UInt8(ascii: "<"), UInt8(ascii: "{"),
-            UInt8(ascii: "}"), UInt8(ascii: "@"), UInt8(ascii: "$"), UInt8(ascii: "\\"), UInt8(ascii: "`"),
-            UInt8(ascii: "="), UInt8(ascii: "["):
+            UInt8(ascii: "}"), UInt8(ascii: "@"), UInt8(ascii: "$"), UInt8(ascii: "\\"), UInt8(ascii: "="),
+            UInt8(ascii: "["):
             return true
         case UInt8(ascii: "-"), UInt8(ascii: "*"), UInt8(ascii: "+"):
             return follows(text, first + 1, limit) { Gap.isBlankOrBreak($0) }
                 || follows(text, first + 1, limit) { $0 == byte } && follows(text, first + 2, limit) { $0 == byte }
+        case UInt8(ascii: "`"): return follows(text, first + 1, limit) { $0 == byte }
         case UInt8(ascii: "("): return isBracketedNumber(text, at: first + 1, limit: limit)
         case 0x80...:
             switch text.scalar(at: first).value {
@@ -111,7 +112,8 @@ enum LineOpening {
     /// `a)`, `iv)` or `12)` after the opening bracket.
     private static func isBracketedNumber(_ text: Span<UInt8>, at first: Int, limit: Int) -> Bool {
         var index = first
-        while index < min(first + 4, limit), ScalarClass.isASCIILetter(text[index]) || ScalarClass.isDigit(text[index]) {
+        while index < min(first + 4, limit), ScalarClass.isASCIILetter(text[index]) || ScalarClass.isDigit(text[index])
+        {
             index += 1
         }
         return index > first && follows(text, index, limit) { $0 == UInt8(ascii: ")") }
@@ -122,13 +124,16 @@ enum LineOpening {
         var index = first
         while index < min(first + 4, limit), ScalarClass.isDigit(text[index]) { index += 1 }
         let hasDigits = index > first
+        // Four digits and a dot are a year at the end of a sentence.
+        let isYear = index == first + 4
         if !hasDigits, ScalarClass.isASCIILetter(text[index]) { index += 1 }
         guard index > first, index + 1 < limit else { return false }
         let blankNext = Gap.isBlankOrBreak(text[index + 1])
         switch text[index] {
         case UInt8(ascii: ")"): return blankNext
-        case UInt8(ascii: "."): return hasDigits && blankNext
-        case UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "/"): return hasDigits && ScalarClass.isDigit(text[index + 1])
+        case UInt8(ascii: "."): return hasDigits && blankNext && !isYear
+        case UInt8(ascii: "-"), UInt8(ascii: ":"), UInt8(ascii: "/"):
+            return hasDigits && ScalarClass.isDigit(text[index + 1])
         default: return false
         }
     }
@@ -156,7 +161,8 @@ enum LineOpening {
     }
 
     private static func isKeyByte(_ byte: UInt8) -> Bool {
-        ScalarClass.isASCIILetter(byte) || ScalarClass.isDigit(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+        ScalarClass.isASCIILetter(byte) || ScalarClass.isDigit(byte) || byte == UInt8(ascii: "_")
+            || byte == UInt8(ascii: "-")
             || byte == UInt8(ascii: ".")
     }
 }

@@ -30,7 +30,7 @@ enum ScalarClass {
     /// Combining marks, the two zero-width joiners and emoji skin tones: they belong to what stands before them.
     static func isExtending(_ value: UInt32) -> Bool {
         switch value {
-        case ..<0x300, 0x3400...0xA66E, 0xAC00...0xD7A3: false
+        case ..<0x300, 0x2010...0x20CF, 0x3000...0x3029, 0x30A0...0xA66E, 0xAC00...0xD7A3, 0xFF00...0xFFFD: false
         case 0x200C, 0x200D, 0x1F3FB...0x1F3FF: true
         default:
             switch Unicode.Scalar(value)?.properties.generalCategory {

@@ -13,7 +13,8 @@
 /// 5. White space after an end belongs to the sentence before; after a line break, the next line's indentation does not.
 ///    White space alone makes no sentence.
 ///
-/// Known limits: no dictionary of ordinals (`am 5. Mai`), and a title followed by a line break in a short line ends there.
+/// Known limits: no dictionary of ordinals (`am 5. Mai`); a single capital is taken for an initial (`plan B. Then`); a
+/// verse of long lines is taken for wrapped prose.
 struct SentenceScanner: UnitScanner {
     /// Bytes after which a sentence ends in any case (but never before a mark).
     static let maxBytes = 2048
@@ -115,7 +116,8 @@ extension SentenceScanner {
             if run.isMark { return true }
             if !self.beganInLowercase(text) { return false }
         }
-        return !(run.isSingleDot && Abbreviations.precede(text, dot: first, start: self.start, next: gap.next)
+        return
+            !(run.isSingleDot && Abbreviations.precede(text, dot: first, start: self.start, next: gap.next)
             || run.isSingleDot && self.isListNumber(text, dot: first))
     }
 
@@ -132,11 +134,11 @@ extension SentenceScanner {
         return false
     }
 
-    /// Up to four digits between the start of the line or sentence and the dot.
+    /// Up to three digits between the start of the line or sentence and the dot.
     private func isListNumber(_ text: Span<UInt8>, dot: Int) -> Bool {
         var index = dot
-        while index > 0, dot - index < 5, ScalarClass.isDigit(text[index - 1]) { index -= 1 }
-        guard index < dot, dot - index < 5 else { return false }
+        while index > 0, dot - index < 4, ScalarClass.isDigit(text[index - 1]) { index -= 1 }
+        guard index < dot, dot - index < 4 else { return false }
         var blanks = 0
         while index > max(self.lineStart, self.start), blanks < 64, Gap.isBlank(text[index - 1]) {
             index -= 1

@@ -28,6 +28,7 @@ struct WordScanner: UnitScanner {
         let horizon = isLast ? text.count : text.count - Self.lookAhead
         while self.position < horizon {
             let byte = text[self.position]
+            if byte < 0x80, self.takePlain(text, byte, until: horizon, base: base, into: &ends) { continue }
             let (value, length) = byte < 0x80 ? (UInt32(byte), 1) : text.scalar(at: self.position)
             if self.isBoundary(text, value, length) {
                 ends.append(base + self.position)
@@ -35,7 +36,6 @@ struct WordScanner: UnitScanner {
                 if self.before != .white || !ScalarClass.isWhite(value) { self.before = .nothing }
             }
             self.take(value, length)
-            if self.before == .letter, value < 0x80 { self.takeASCIILetters(text, until: horizon) }
         }
     }
 
@@ -69,35 +69,59 @@ struct WordScanner: UnitScanner {
         self.isJoined = value == 0x200D
         if ScalarClass.isWhite(value) {
             if self.before != .nothing { self.before = .white }
+        } else if ScalarClass.isIdeographOrKana(value) {
+            self.before = .sign
         } else if Self.isDigit(value) {
             self.before = .digit
         } else if Self.isWordScalar(value) {
             self.before = .letter
         } else if ScalarClass.isExtending(value) || Self.isFormat(value) {
-            // Keeps what it follows; alone, or after white space, it stands for a sign.
-            if self.before == .nothing || self.before == .white { self.before = .sign }
+            // Keeps what it follows; after white space it stands for a sign, and so does a mark without a base. A format
+            // character at the start, such as a byte order mark, belongs to what comes next.
+            if self.before == .white || self.before == .nothing && !Self.isFormat(value) { self.before = .sign }
         } else if Self.isFlagHalf(value), self.before != .flagHalf {
             self.before = .flagHalf
-        } else if self.before != .letter && self.before != .digit || !Self.joins(value, letters: self.before == .letter) {
+        } else if self.before != .letter && self.before != .digit || !Self.joins(value, letters: self.before == .letter)
+        {
             self.before = .sign
         }
     }
 
-    private mutating func takeASCIILetters(_ text: Span<UInt8>, until horizon: Int) {
+    /// The way of most ASCII text: blanks, and letters after letters or blanks, need no look at what follows.
+    private mutating func takePlain(
+        _ text: Span<UInt8>, _ byte: UInt8, until horizon: Int, base: Int, into ends: inout [Int]
+    ) -> Bool {
         let stop = min(horizon, self.start + Self.maxBytes)
-        var position = self.position
-        while position < stop, ScalarClass.isASCIILetter(text[position]) { position += 1 }
-        if position > self.position { self.isJoined = false }
-        self.position = max(position, self.position)
+        guard self.position < stop, self.before != .nothing else { return false }
+        var position = self.position + 1
+        if byte == 0x20 {
+            self.before = .white
+        } else if ScalarClass.isASCIILetter(byte) {
+            guard self.before != .flagHalf else { return false }
+            if self.before == .white || self.before == .sign {
+                ends.append(base + self.position)
+                self.start = self.position
+            }
+            while position < stop, ScalarClass.isASCIILetter(text[position]) { position += 1 }
+            self.before = .letter
+        } else {
+            return false
+        }
+        self.isJoined = false
+        self.position = position
+        return true
     }
 
     private static func isDigit(_ value: UInt32) -> Bool {
-        value < 0x80 ? value >= 0x30 && value <= 0x39 : Unicode.Scalar(value)?.properties.generalCategory == .decimalNumber
+        value < 0x80
+            ? value >= 0x30 && value <= 0x39 : Unicode.Scalar(value)?.properties.generalCategory == .decimalNumber
     }
 
     /// Letters, digits and connectors of scripts that write words.
     private static func isWordScalar(_ value: UInt32) -> Bool {
-        if value < 0x80 { return value < 0x7B && (ScalarClass.isASCIILetter(UInt8(value)) || isDigit(value)) || value == 0x5F }
+        if value < 0x80 {
+            return value < 0x7B && (ScalarClass.isASCIILetter(UInt8(value)) || isDigit(value)) || value == 0x5F
+        }
         if ScalarClass.isIdeographOrKana(value) { return false }
         switch Unicode.Scalar(value)?.properties.generalCategory {
         case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .decimalNumber,
