@@ -8,7 +8,6 @@ package final class AdmissionGate: Sendable {
         var active = 0
         var activeOfUser: [UInt32: Int] = [:]
         var isDraining = false
-        var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
     private let maxStreams: Int
@@ -38,24 +37,12 @@ package final class AdmissionGate: Sendable {
     }
 
     /// Turns new requests away from now on.
-    package func beginDraining() {
-        let waiters = self.state.withLock { state in
-            state.isDraining = true
-            return Self.waitersIfIdle(&state)
-        }
-        for waiter in waiters { waiter.resume() }
-    }
+    package func beginDraining() { self.state.withLock { $0.isDraining = true } }
 
-    /// Waits until draining has begun and no request runs any more.
+    /// Waits until no request runs any more, or the task is cancelled.
     package func drained() async {
-        await withCheckedContinuation { continuation in
-            let isDone = self.state.withLock { state in
-                if state.isDraining, state.active == 0 { return true }
-                state.waiters.append(continuation)
-                return false
-            }
-            if isDone { continuation.resume() }
-        }
+        // Happens once in a process's life, so looking now and then is simpler than being told.
+        while self.active > 0, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(5)) }
     }
 
     private func enter(_ userID: UInt32) throws(ServiceError) {
@@ -78,19 +65,11 @@ package final class AdmissionGate: Sendable {
     }
 
     private func leave(_ userID: UInt32) {
-        let waiters = self.state.withLock { state in
+        self.state.withLock { state in
             state.active -= 1
             state.activeOfUser[userID, default: 1] -= 1
             if state.activeOfUser[userID] == 0 { state.activeOfUser[userID] = nil }
-            return Self.waitersIfIdle(&state)
         }
-        for waiter in waiters { waiter.resume() }
-    }
-
-    private static func waitersIfIdle(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        guard state.isDraining, state.active == 0 else { return [] }
-        defer { state.waiters = [] }
-        return state.waiters
     }
 
     private static func refusal(
