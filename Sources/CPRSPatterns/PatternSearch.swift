@@ -37,7 +37,7 @@ package struct PatternSearch: Sendable {
     }
 
     /// States of the regexes' automata visited so far: the search's work, at most about twice bytes × states.
-    package var regexSteps: Int { self.regexScans.reduce(0) { $0 + $1.steps } }
+    package var regexSteps: Int { self.regexScans.reduce(0) { $0 + $1.status.steps } }
 
     /// Takes the next bytes; appends the matches that they complete, as offsets from the start of the stream.
     package mutating func append(_ bytes: [UInt8], into matches: inout [ByteRange]) {

@@ -17,8 +17,8 @@ struct RegexProgram: Sendable {
     private(set) var instructions: [Instruction] = [.match]
     private(set) var entry: Int32 = 0
     let sets: [ScalarSet]
-    /// For each byte, whether a match may begin with it.
-    private(set) var canBegin: [Bool] = []
+    /// For each byte, 1 if a match may begin with it, else 0.
+    private(set) var canBegin: [UInt8] = []
     /// Whether any instruction is an assertion.
     private(set) var hasAssertions = false
     /// Whether any set is decided by general category.
@@ -101,16 +101,16 @@ struct RegexProgram: Sendable {
 
     // MARK: - First bytes
 
-    private func firstBytes() -> [Bool] {
-        var canBegin = [Bool](repeating: false, count: 256)
+    private func firstBytes() -> [UInt8] {
+        var canBegin = [UInt8](repeating: 0, count: 256)
         var seen = [Bool](repeating: false, count: self.instructions.count)
         var stack = [self.entry]
         while let state = stack.popLast() {
             guard !seen[Int(state)] else { continue }
             seen[Int(state)] = true
             switch self.instructions[Int(state)] {
-            case .scalar(let value, _): canBegin[Int(UTF8Scalar.leadByte(of: value))] = true
-            case .set(let index, _): self.sets[Int(index)].forEachFirstByte { canBegin[Int($0)] = true }
+            case .scalar(let value, _): canBegin[Int(UTF8Scalar.leadByte(of: value))] = 1
+            case .set(let index, _): self.sets[Int(index)].forEachFirstByte { canBegin[Int($0)] = 1 }
             case .assertion(_, let next), .jump(let next): stack.append(next)
             case .split(let first, let second): stack += [first, second]
             case .match: break

@@ -15,49 +15,54 @@ struct ScalarChunk {
 extension RegexScan {
     /// Searches through a chunk; appends the matches that became final.
     mutating func scan(_ chunk: ScalarChunk, into matches: inout [ByteRange]) {
-        var index = 0
-        while index < chunk.count {
-            if self.isIdle {
-                index = self.skip(chunk, from: index)
-                if index == chunk.count { return }
+        let program = self.program
+        self.withMachine { machine in
+            var index = 0
+            while index < chunk.count {
+                if machine.isIdle {
+                    index = Self.skip(chunk, from: index, to: program.canBegin)
+                    if index == chunk.count { return }
+                }
+                let scalar = UTF8Scalar(in: chunk.bytes, at: index)
+                machine.cross(Self.place(in: chunk, at: index, scalar: scalar.value, of: program), into: &matches)
+                index += scalar.byteCount
             }
-            let scalar = UTF8Scalar(in: chunk.bytes, at: index)
-            self.cross(self.place(in: chunk, at: index, scalar: scalar.value), into: &matches)
-            index += scalar.byteCount
         }
     }
 
     /// Takes the end of the stream, after `chunk` has been scanned; appends the last matches.
     mutating func finish(_ chunk: ScalarChunk, into matches: inout [ByteRange]) {
-        guard !self.isIdle else { return }
-        self.cross(self.place(in: chunk, at: chunk.count, scalar: UTF8Scalar.invalid), into: &matches)
+        let place = Self.place(in: chunk, at: chunk.count, scalar: UTF8Scalar.invalid, of: self.program)
+        self.withMachine { $0.cross(place, into: &matches) }
     }
 
-    private func skip(_ chunk: ScalarChunk, from start: Int) -> Int {
-        self.program.canBegin.withUnsafeBufferPointer { canBegin in
+    /// The first index from `start` on whose byte can begin a match, or `chunk.count`.
+    private static func skip(_ chunk: ScalarChunk, from start: Int, to canBegin: [UInt8]) -> Int {
+        canBegin.withUnsafeBufferPointer { canBegin in
             var index = start
             // Four at a time: most bytes begin nothing.
             while index + 4 <= chunk.count {
-                if canBegin[Int(chunk.bytes[index])] || canBegin[Int(chunk.bytes[index + 1])]
-                    || canBegin[Int(chunk.bytes[index + 2])] || canBegin[Int(chunk.bytes[index + 3])]
-                {
-                    break
-                }
+                let flags =
+                    canBegin[Int(chunk.bytes[index])] | canBegin[Int(chunk.bytes[index + 1])]
+                    | canBegin[Int(chunk.bytes[index + 2])] | canBegin[Int(chunk.bytes[index + 3])]
+                if flags != 0 { break }
                 index += 4
             }
-            while index < chunk.count, !canBegin[Int(chunk.bytes[index])] { index += 1 }
+            while index < chunk.count, canBegin[Int(chunk.bytes[index])] == 0 { index += 1 }
             return index
         }
     }
 
     @inline(__always)
-    private func place(in chunk: ScalarChunk, at index: Int, scalar: UInt32) -> Place {
+    private static func place(
+        in chunk: ScalarChunk, at index: Int, scalar: UInt32, of program: RegexProgram
+    ) -> Place {
         var category: ScalarCategories = []
-        if scalar >= 0x80, self.program.hasCategories, let scalar = Unicode.Scalar(scalar) {
+        if scalar >= 0x80, program.hasCategories, let scalar = Unicode.Scalar(scalar) {
             category = ScalarCategories(of: scalar)
         }
         var assertions: Assertions = []
-        if self.program.hasAssertions { assertions = Self.assertions(in: chunk, at: index, scalar: scalar) }
+        if program.hasAssertions { assertions = Self.assertions(in: chunk, at: index, scalar: scalar) }
         return Place(offset: chunk.offset + index, assertions: assertions, scalar: scalar, category: category)
     }
 

@@ -16,7 +16,7 @@ internal import CPRSCore
 /// Sources: Pike's virtual machine as described by Cox, "Regular Expression Matching: the Virtual Machine Approach",
 /// 2009; the tentative matches are our own addition.
 struct RegexScan: Sendable {
-    private struct Thread {
+    struct Thread: Sendable {
         var state: Int32
         var start: Int
     }
@@ -34,108 +34,54 @@ struct RegexScan: Sendable {
     }
 
     let program: RegexProgram
-    /// Threads that have consumed the scalar before the next place, in ascending order of start.
-    private var threads: [Thread] = []
-    private var nextThreads: [Thread] = []
-    /// Matches that a living thread may still replace, in ascending order, disjoint.
-    private var tentative: [ByteRange] = []
+    var status = RegexMachine.Status()
+    /// Two lists, each with room for one thread per state.
+    private var threads: [Thread]
     /// The round in which each state was last visited.
     private var visited: [Int]
-    private var round = 0
-    private var stack: [Int32] = []
-    /// States visited so far, the measure of the work; at most two per state and place, plus one per thread.
-    private(set) var steps = 0
+    /// States still to be visited; each state puts at most one there.
+    private var stack: [Int32]
 
     init(_ program: RegexProgram) {
+        let states = program.instructions.count
         self.program = program
-        self.visited = [Int](repeating: 0, count: program.instructions.count)
+        self.threads = [Thread](repeating: Thread(state: 0, start: 0), count: 2 * states)
+        self.visited = [Int](repeating: 0, count: states)
+        self.stack = [Int32](repeating: 0, count: states)
     }
-
-    /// Whether no candidate is open: the scan may skip to a byte that can begin a match.
-    var isIdle: Bool { self.threads.isEmpty }
 
     /// The start of the first match that is still possible, if it has begun.
     var firstOpenStart: Int? {
-        guard let tentative = self.tentative.first?.lowerBound else { return self.threads.first?.start }
-        return min(tentative, self.threads.first?.start ?? tentative)
+        let status = self.status
+        let tentative = status.tentative.first?.lowerBound ?? Int.max
+        let first = status.threadCount > 0 ? self.threads[status.isSwapped ? self.visited.count : 0].start : Int.max
+        return min(tentative, first) < Int.max ? min(tentative, first) : nil
     }
 
-    /// Moves over `place` and its scalar; appends the matches that became final.
-    mutating func cross(_ place: Place, into matches: inout [ByteRange]) {
-        self.round += 1
-        self.nextThreads.removeAll(keepingCapacity: true)
-        var matchStart: Int?
-        var isEnding = false
-        for thread in self.threads {
-            if let matchStart, thread.start > matchStart { break }
-            // The oldest come first. One that is too old may match here but goes no further, and what it visits must
-            // not be barred to the others: hence their own round.
-            let isTooOld = place.offset - thread.start >= PatternLimits.matchBytes - 3
-            if isEnding, !isTooOld { self.round += 1 }
-            isEnding = isTooOld
-            let isMatch = self.follow(thread, at: place, consuming: !isTooOld)
-            if isMatch { matchStart = thread.start }
-        }
-        if isEnding { self.round += 1 }
-        if let matchStart { self.record(matchStart..<place.offset) }
-        _ = self.follow(Thread(state: self.program.entry, start: place.offset), at: place, consuming: true)
-        swap(&self.threads, &self.nextThreads)
-        if !self.tentative.isEmpty { self.release(into: &matches) }
-    }
-
-    /// Visits the states that `thread` reaches without consuming; those that accept the next scalar consume it.
-    ///
-    /// - Returns: whether the match state is among them.
-    private mutating func follow(_ thread: Thread, at place: Place, consuming: Bool) -> Bool {
-        var isMatch = false
-        var state = thread.state
-        while true {
-            self.steps += 1
-            if self.visited[Int(state)] != self.round {
-                self.visited[Int(state)] = self.round
-                switch self.program.instructions[Int(state)] {
-                case .scalar(let value, let next):
-                    if consuming, value == place.scalar {
-                        self.nextThreads.append(Thread(state: next, start: thread.start))
+    /// Runs `body` on the machine whose memory this is.
+    mutating func withMachine(_ body: (inout RegexMachine) -> Void) {
+        // Out of `self` for the time, so that the closures may write to the rest of it.
+        var status = RegexMachine.Status()
+        swap(&status, &self.status)
+        let states = self.visited.count
+        let program = self.program
+        program.instructions.withUnsafeBufferPointer { instructions in
+            program.sets.withUnsafeBufferPointer { sets in
+                self.threads.withUnsafeMutableBufferPointer { threads in
+                    self.visited.withUnsafeMutableBufferPointer { visited in
+                        self.stack.withUnsafeMutableBufferPointer { stack in
+                            var machine = RegexMachine(
+                                instructions: instructions, sets: sets, entry: program.entry,
+                                threads: UnsafeMutableBufferPointer(rebasing: threads[..<states]),
+                                nextThreads: UnsafeMutableBufferPointer(rebasing: threads[states...]),
+                                visited: visited, stack: stack, status: status)
+                            body(&machine)
+                            status = machine.status
+                        }
                     }
-                case .set(let index, let next):
-                    if consuming, place.scalar != UTF8Scalar.invalid,
-                        self.program.sets[Int(index)].contains(place.scalar, category: place.category)
-                    {
-                        self.nextThreads.append(Thread(state: next, start: thread.start))
-                    }
-                case .assertion(let assertion, let next):
-                    if place.assertions.contains(assertion) {
-                        state = next
-                        continue
-                    }
-                case .jump(let next):
-                    state = next
-                    continue
-                case .split(let first, let second):
-                    self.stack.append(second)
-                    state = first
-                    continue
-                case .match:
-                    isMatch = true
                 }
             }
-            guard let waiting = self.stack.popLast() else { return isMatch }
-            state = waiting
         }
-    }
-
-    private mutating func record(_ match: ByteRange) {
-        while let last = self.tentative.last, last.lowerBound >= match.lowerBound { self.tentative.removeLast() }
-        self.tentative.append(match)
-    }
-
-    /// Appends the tentative matches that no living thread can replace.
-    private mutating func release(into matches: inout [ByteRange]) {
-        let firstAlive = self.threads.first?.start ?? Int.max
-        let count = self.tentative.firstIndex { $0.lowerBound >= firstAlive } ?? self.tentative.count
-        guard count > 0 else { return }
-        matches += self.tentative[..<count]
-        self.tentative.removeFirst(count)
+        self.status = status
     }
 }
