@@ -36,7 +36,9 @@ let package = Package(
         .target(name: "CPRSJSON", dependencies: ["CPRSCore"], swiftSettings: swiftSettings),
 
         // Text -> token ids with byte ranges.
-        .target(name: "CPRSTokenizer", dependencies: ["CPRSCore", "CPRSJSON"], swiftSettings: swiftSettings),
+        .target(
+            name: "CPRSTokenizer", dependencies: ["CPRSCore", "CPRSJSON"],
+            exclude: ["Generated/generate_unicode_tables.py"], swiftSettings: swiftSettings),
 
         // C: the arithmetic. One op per file, plain reference beside the fast variants.
         .target(name: "CCPRSKernels"),

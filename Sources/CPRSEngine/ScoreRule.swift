@@ -18,6 +18,7 @@ struct ScoreRule: DecisionRule {
     private var selection = BudgetSelection()
     private var merger: SpanMerger
     private var ready: [KeptSpan] = []
+    private var scoredTokens = 0
     private var decidedBytes = 0
     private var total: ContextSize?
     private var bestDroppedUnit: Float?
@@ -57,16 +58,19 @@ struct ScoreRule: DecisionRule {
         self.tokenUnits?.finish(totalBytes: total.bytes, into: &ends)
         self.splitter?.finish(into: &ends.offsets)
         self.take(self.usesSentences ? sentences : ends)
-        self.scorer.finish(totalBytes: total.bytes)
         var matches: [ByteRange] = []
         self.search?.finish(into: &matches)
         for match in matches { self.forced.insert(match) }
         self.total = total
     }
 
-    mutating func accept(_ tokens: [ScoredToken]) { self.scorer.append(tokens) }
+    mutating func accept(_ tokens: [ScoredToken]) {
+        self.scorer.append(tokens)
+        self.scoredTokens += tokens.count
+    }
 
     mutating func takeDecisions() throws(CPRSError) -> Decisions {
+        if let total = self.total, self.scoredTokens == total.tokens { self.scorer.finish(totalBytes: total.bytes) }
         while let unit = self.scorer.next() { self.waiting.append(unit) }
         self.decideWaiting()
         if let total = self.total, self.decidedBytes == total.bytes { try self.decideRest(total) }

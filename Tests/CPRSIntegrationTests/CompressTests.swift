@@ -18,7 +18,7 @@ internal import Testing
     func spans() throws {
         let text = Array(try Data(contentsOf: URL(fileURLWithPath: Self.story)))
         let result = try self.json([Self.story, "--query", Self.question, "--ratio", "0.05"])
-        let spans = try #require(result["spans"]?.array?.compactMap(\.object))
+        let spans = try #require(result["spans"]?.array).compactMap { $0.object }
         #expect(!spans.isEmpty)
         var tokens = 0
         for span in spans {
