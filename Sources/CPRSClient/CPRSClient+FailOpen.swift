@@ -30,7 +30,9 @@ extension CPRSClient {
         await withTaskGroup(of: CompressionOutcome.self) { group in
             defer { group.cancelAll() }
             group.addTask {
-                do { return .compressed(try await self.compressed(text, request)) } catch {
+                do throws(ClientError) {
+                    return .compressed(try await self.compressed(text, request))
+                } catch {
                     return .unchanged(text, because: error)
                 }
             }

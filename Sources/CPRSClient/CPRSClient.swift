@@ -2,6 +2,7 @@ internal import CPRSCore
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import SwiftProtobuf
 
 /// A connection to the daemon: opened at the first call, opened again when it breaks, shared by all calls.
 ///

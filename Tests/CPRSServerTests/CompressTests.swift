@@ -4,6 +4,7 @@ internal import CPRSSegmentation
 internal import CPRSServer
 internal import CPRSWire
 internal import GRPCCore
+internal import SwiftProtobuf
 internal import Testing
 
 @Suite struct CompressTests {

@@ -2,6 +2,7 @@ internal import CPRSCore
 internal import CPRSServer
 internal import CPRSWire
 internal import GRPCCore
+internal import SwiftProtobuf
 internal import Testing
 
 @Suite struct ErrorTests {

@@ -1,6 +1,7 @@
 internal import CPRSCore
 internal import CPRSServer
 internal import Glibc
+internal import SwiftProtobuf
 internal import Testing
 
 @Suite struct ListeningSocketTests {

@@ -3,6 +3,7 @@ internal import CPRSEngine
 internal import CPRSServer
 internal import CPRSWire
 internal import GRPCCore
+internal import SwiftProtobuf
 internal import Testing
 
 @Suite struct RecutTests {

@@ -4,6 +4,7 @@ internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import Glibc
+internal import SwiftProtobuf
 internal import Synchronization
 internal import Testing
 

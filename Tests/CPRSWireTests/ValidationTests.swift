@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSWire
+internal import SwiftProtobuf
 internal import Testing
 
 @Suite struct ValidationTests {

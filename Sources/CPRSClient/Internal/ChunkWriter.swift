@@ -1,5 +1,6 @@
 internal import CPRSWire
 internal import GRPCCore
+internal import SwiftProtobuf
 
 /// Sends a context in pieces of a good size.
 struct ChunkWriter: Sendable {

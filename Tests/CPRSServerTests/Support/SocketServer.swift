@@ -4,6 +4,7 @@ internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
 internal import Glibc
+internal import SwiftProtobuf
 
 /// The real server on a real Unix socket in a folder of its own.
 enum SocketServer {

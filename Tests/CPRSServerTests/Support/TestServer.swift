@@ -6,6 +6,7 @@ internal import CPRSTokenizer
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCInProcessTransport
+internal import SwiftProtobuf
 
 /// A service in this process, over a transport without sockets.
 enum TestServer {
