@@ -1,4 +1,5 @@
 internal import CPRSCore
+internal import CPRSEngine
 internal import CPRSServer
 internal import CPRSWire
 internal import GRPCCore
@@ -151,7 +152,8 @@ internal import Testing
             service.gate.beginDraining()
             let error = await #expect(throws: ServiceError.self) { try await client.answer(Sample.mixed) }
             #expect(error?.reason == .draining && error?.retryAfter != nil)
-            #expect(try await running.summary.windows > 0)
+            let answer = try await running
+            #expect(answer.summary.windows > 0)
             await service.gate.drained()
         }
     }
