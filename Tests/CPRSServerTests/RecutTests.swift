@@ -17,7 +17,7 @@ internal import Testing
     @Test(
         "a recut equals a fresh request, and scores nothing",
         arguments: [
-            Cut(testDescription: "threshold") { $0.threshold = 0.7 },
+            Cut(testDescription: "threshold") { $0.threshold = 0.52 },
             Cut(testDescription: "budget") { $0.maxTokens = 300 },
             Cut(testDescription: "lines") { $0.granularity = .line },
             Cut(testDescription: "tokens") { $0.granularity = .token },
