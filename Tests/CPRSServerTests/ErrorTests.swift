@@ -24,12 +24,16 @@ internal import Testing
             },
             Refused(field: "tags", message: "must differ") { $0.tags = ["fact", "fact"] },
             Refused(field: "tags", message: "must not hold an empty text") { $0.tags = [""] },
-            Refused(field: "window_tokens", message: "must be in 16...4096 tokens (got 5000)") { $0.windowTokens = 5000 },
+            Refused(field: "window_tokens", message: "must be in 16...4096 tokens (got 5000)") {
+                $0.windowTokens = 5000
+            },
             Refused(field: "selection.threshold", message: "must be in 0...1 (got 1.5)") {
                 $0.selection.threshold = 1.5
             },
             Refused(field: "selection.threshold", message: "(got nan)") { $0.selection.threshold = .nan },
-            Refused(field: "selection.max_tokens", message: "must be at least 1 (got 0)") { $0.selection.maxTokens = 0 },
+            Refused(field: "selection.max_tokens", message: "must be at least 1 (got 0)") {
+                $0.selection.maxTokens = 0
+            },
             Refused(field: "selection.ratio", message: "must be above 0 and at most 1 (got 2.0)") {
                 $0.selection.ratio = 2
             },
