@@ -54,7 +54,7 @@ internal import Testing
 
     @Test(
         "units with a forced literal or expression are kept, with and without a budget",
-        arguments: [nil, Budget.maxTokens(400)])
+        arguments: [nil, Budget.maxTokens(2000)])
     func forced(budget: Budget?) throws {
         let result = try Compression.run(
             self.text,
