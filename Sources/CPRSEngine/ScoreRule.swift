@@ -21,6 +21,7 @@ struct ScoreRule: DecisionRule {
     private var scoredTokens = 0
     private var decidedBytes = 0
     private var total: ContextSize?
+    private var isFinished = false
     private var bestDroppedUnit: Float?
 
     init(_ request: CompressionRequest, patterns: PatternSet) {
@@ -73,14 +74,12 @@ struct ScoreRule: DecisionRule {
         if let total = self.total, self.scoredTokens == total.tokens { self.scorer.finish(totalBytes: total.bytes) }
         while let unit = self.scorer.next() { self.waiting.append(unit) }
         self.decideWaiting()
-        if let total = self.total, self.decidedBytes == total.bytes { try self.decideRest(total) }
+        if let total = self.total, self.decidedBytes == total.bytes, !self.isFinished { try self.decideRest(total) }
         var decisions = Decisions()
         swap(&decisions.kept, &self.ready)
         if self.budget == nil || self.isFinished { decisions.finalBytes = self.merger.openStart ?? self.decidedBytes }
         return decisions
     }
-
-    private var isFinished: Bool { self.total?.bytes == self.decidedBytes }
 
     private var usesSentences: Bool { self.tokenUnits == nil && self.splitter == nil }
 
@@ -122,6 +121,7 @@ struct ScoreRule: DecisionRule {
             self.selection = BudgetSelection()
         }
         self.merger.close(into: &self.ready)
+        self.isFinished = true
     }
 }
 

@@ -36,6 +36,7 @@ internal import Testing
         let kept = try Compression.run(self.text, .test { $0.budget = .maxTokens(200) })
         let free = 200 - kept.summary.keptTokens
         let worst = kept.kept.map(\.score).min() ?? 0
+        #expect(kept.summary.bestDroppedScore == all.filter { !kept.kept.contains($0) }.map(\.score).max())
         for unit in all where !kept.kept.contains(unit) && unit.score > worst {
             #expect(unit.tokens > free, "\(unit) scores better than \(worst) and \(free) tokens are free")
         }
