@@ -50,7 +50,7 @@ struct ScoreRule: DecisionRule {
         self.take(self.usesSentences ? sentences : ends)
         var matches: [ByteRange] = []
         self.search?.append(text, into: &matches)
-        for match in matches { self.forced.insert(match) }
+        self.forced.insert(matches)
     }
 
     mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) {
@@ -61,7 +61,7 @@ struct ScoreRule: DecisionRule {
         self.take(self.usesSentences ? sentences : ends)
         var matches: [ByteRange] = []
         self.search?.finish(into: &matches)
-        for match in matches { self.forced.insert(match) }
+        self.forced.insert(matches)
         self.total = total
     }
 
@@ -115,7 +115,8 @@ struct ScoreRule: DecisionRule {
     /// Every unit is known: makes the selection that needed all of them, and ends the last span.
     private mutating func decideRest(_ total: ContextSize) throws(CPRSError) {
         if let budget = self.budget {
-            let selected = try self.selection.select(budget: budget, totalTokens: total.tokens, threshold: self.threshold)
+            let selected = try self.selection.select(
+                budget: budget, totalTokens: total.tokens, threshold: self.threshold)
             for (unit, forced) in selected.kept { self.merger.append(unit, forced: forced, into: &self.ready) }
             self.bestDroppedUnit = selected.bestDroppedScore
             self.selection = BudgetSelection()

@@ -72,6 +72,24 @@ internal import Testing
         #expect(result.kept.contains { $0.forced })
     }
 
+    @Test("every unit that a pattern matches in is kept, whatever the order in which patterns find their matches")
+    func severalPatterns() throws {
+        // A long match that starts early ends after many short ones.
+        let text = Array((0..<300).map { "(\($0) key\($0 % 7) x\n" }.joined().utf8)
+        let request = CompressionRequest.test {
+            $0.granularity = .line
+            $0.threshold = 1
+            $0.keepRegexes = ["\\(10 (.|\\n)*\\(20 ", "key3"]
+            $0.keepLiterals = ["(200 "]
+        }
+        for chunk in [1 << 16, 3] {
+            let kept = try Compression.run(text, request, chunk: [chunk]).kept
+            let lines = String(decoding: kept.flatMap { text[$0.bytes] }, as: UTF8.self).split(separator: "\n")
+            let expected = (0..<300).filter { (10...20).contains($0) || $0 % 7 == 3 || $0 == 200 }
+            #expect(lines.map(String.init) == expected.map { "(\($0) key\($0 % 7) x" })
+        }
+    }
+
     @Test("force-keep alone above the budget is an error that names the minimum")
     func tooSmall() throws {
         let request = CompressionRequest.test {

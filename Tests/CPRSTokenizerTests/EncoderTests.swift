@@ -38,9 +38,14 @@ struct EncoderTests {
     func equalsDefinitionOnDefaultModel() throws {
         let tokenizer = try Tokenizer(folder: defaultModelFolder)
         var generator = SeededGenerator(seed: 5)
-        var words = ["the", "internationalization", String(repeating: "a", count: 700), String(repeating: "ab", count: 300)]
+        var words = [
+            "the", "internationalization", String(repeating: "a", count: 700), String(repeating: "ab", count: 300),
+        ]
         words += (0..<200).map { _ in
-            String((0..<Int.random(in: 1...60, using: &generator)).map { _ in "etaoinshrdlu".randomElement(using: &generator)! })
+            String(
+                (0..<Int.random(in: 1...60, using: &generator)).map { _ in
+                    "etaoinshrdlu".randomElement(using: &generator)!
+                })
         }
         for word in words {
             let expected = ReferenceEncoder.encode(Array(word.utf8), tokenizer)

@@ -1,34 +1,7 @@
 internal import CPRSCore
+internal import CPRSTestSupport
 internal import CPRSTokenizer
 internal import Glibc
-
-/// A folder that lives as long as the value, for tokenizers that tests write.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/cprs-tokenizer-XXXXXX".utf8CString)
-        guard template.withUnsafeMutableBufferPointer({ mkdtemp($0.baseAddress!) }) != nil else {
-            throw CPRSError(code: .internal, message: "mkdtemp failed")
-        }
-        self.path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        for name in ["tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json"] {
-            unlink(self.path + "/" + name)
-        }
-        rmdir(self.path)
-    }
-
-    func write(_ text: String, to name: String) throws {
-        guard let file = fopen(self.path + "/" + name, "wb") else {
-            throw CPRSError(code: .internal, message: "cannot write \(name)")
-        }
-        fputs(text, file)
-        fclose(file)
-    }
-}
 
 /// The files of a small tokenizer, whose parts a test may change before they are written.
 struct TinyTokenizer {
@@ -92,8 +65,8 @@ struct TinyTokenizer {
     }
 
     func load() throws -> Tokenizer {
-        let folder = try TemporaryFolder()
-        try folder.write(self.json, to: "tokenizer.json")
+        let folder = TemporaryFolder()
+        folder.write(self.json, to: "tokenizer.json")
         return try Tokenizer(folder: folder.path)
     }
 

@@ -1,4 +1,5 @@
 internal import CPRSCore
+internal import CPRSTestSupport
 internal import CPRSTokenizer
 internal import Testing
 
@@ -29,7 +30,9 @@ struct VocabularyFileTests {
         Defect("merge 13: the result \"zq\" is not in the vocabulary") { $0.merges.append(("z", "q")) },
         Defect("merge 13 repeats merge 1") { $0.merges.append(("t", "he")) },
         Defect("the added token \"<a>\" is there twice") { $0.added = [("<a>", 900), ("<a>", 901)] },
-        Defect("id 900 stands for two added tokens, the second is \"<b>\"") { $0.added = [("<a>", 900), ("<b>", 900)] },
+        Defect("id 900 stands for two added tokens, the second is \"<b>\"") {
+            $0.added = [("<a>", 900), ("<b>", 900)]
+        },
         Defect("id 7 stands for two tokens, the second is \"<a>\"") { $0.added = [("<a>", 7)] },
         Defect("the added token \"the\" has id 257 in the vocabulary (got 900)") { $0.added = [("the", 900)] },
         Defect("the added token of id 900 must have 1...65535 bytes (got 0)") { $0.added = [("", 900)] },
@@ -53,7 +56,8 @@ struct VocabularyFileTests {
             $0.preTokenizer = $0.preTokenizer.replacing("Isolated", with: "Removed")
         },
         Defect("pre_tokenizer's ByteLevel must have add_prefix_space false") {
-            $0.preTokenizer = $0.preTokenizer.replacing(#""add_prefix_space": false"#, with: #""add_prefix_space": true"#)
+            $0.preTokenizer = $0.preTokenizer.replacing(
+                #""add_prefix_space": false"#, with: #""add_prefix_space": true"#)
         },
         Defect("post_processor must be null or of type ByteLevel (got TemplateProcessing)") {
             $0.postProcessor = #"{"type": "TemplateProcessing"}"#
@@ -84,17 +88,19 @@ struct VocabularyFileTests {
         arguments: [
             ("{", "the document ends early"), ("{}", "no \"model\""), ("[]", "expected an object"),
             (#"{"model": {"merges": []}}"#, "model has no \"vocab\""),
-            (#"{"pre_tokenizer": null}"#, "pre_tokenizer must be"), (#"{"model": {"vocab": {}}}"#, "no \"pre_tokenizer\""),
+            (#"{"pre_tokenizer": null}"#, "pre_tokenizer must be"),
+            (#"{"model": {"vocab": {}}}"#, "no \"pre_tokenizer\""),
             (#"{"model": {"vocab": {"a": 1.5}}}"#, "is not an integer"),
             (#"{"model": {"vocab": {"a": "b"}}}"#, "is not an integer"),
             (#"{"model": {}, "model": {}}"#, "two \"model\" objects"),
         ])
     func refusesDamage(_ json: String, _ message: String) throws {
-        let folder = try TemporaryFolder()
-        try folder.write(json, to: "tokenizer.json")
+        let folder = TemporaryFolder()
+        folder.write(json, to: "tokenizer.json")
         let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.code == .modelUnusable)
-        #expect(error?.message.contains(message) == true || message == "is not an integer", "\(String(describing: error))")
+        #expect(
+            error?.message.contains(message) == true || message == "is not an integer", "\(String(describing: error))")
     }
 
     @Test("merges of one, and of three parts are refused")
@@ -103,9 +109,9 @@ struct VocabularyFileTests {
             (#""ab""#, "merge 13 must be two tokens with a blank between"), (#"["a"]"#, "must have two parts (got 1)"),
             (#"["a", "b", "c"]"#, "must have two parts (got 3)"), (#""a b c""#, "\"b c\" is not in the vocabulary"),
         ] {
-            let folder = try TemporaryFolder()
+            let folder = TemporaryFolder()
             let json = TinyTokenizer.english.json
-            try folder.write(json.replacing("\"ĠĠ ĠĠ\"]", with: "\"ĠĠ ĠĠ\", \(merge)]"), to: "tokenizer.json")
+            folder.write(json.replacing("\"ĠĠ ĠĠ\"]", with: "\"ĠĠ ĠĠ\", \(merge)]"), to: "tokenizer.json")
             let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
             #expect(error?.message.contains(message) == true, "\(String(describing: error))")
         }
@@ -113,8 +119,8 @@ struct VocabularyFileTests {
 
     @Test("a missing merges list is refused")
     func refusesMissingMerges() throws {
-        let folder = try TemporaryFolder()
-        try folder.write(TinyTokenizer.english.json.replacing("\"merges\"", with: "\"unk_token\""), to: "tokenizer.json")
+        let folder = TemporaryFolder()
+        folder.write(TinyTokenizer.english.json.replacing("\"merges\"", with: "\"unk_token\""), to: "tokenizer.json")
         let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.message.contains("model has no \"merges\"") == true)
     }
@@ -129,11 +135,11 @@ struct VocabularyFileTests {
         let pieces = ["he", "ll", "o", " the", " ", " ", "he", "ll", ",", " ", "he", "'ll"]
         #expect(expected.map { String(decoding: text[$0.bytes], as: UTF8.self) } == pieces)
         #expect(try pairs.load().encode(text, specialTokens: .text) == expected)
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let merges = pairs.merges.map { "[\(TinyTokenizer.quoted($0.0)), \(TinyTokenizer.quoted($0.1))]" }
         pairs.modelFields = "\"merges\": [\(merges.joined(separator: ","))]"
         pairs.merges = []
-        try folder.write(pairs.json.replacing(#""merges": []}}"#, with: #""unk_token": null}}"#), to: "tokenizer.json")
+        folder.write(pairs.json.replacing(#""merges": []}}"#, with: #""unk_token": null}}"#), to: "tokenizer.json")
         #expect(try Tokenizer(folder: folder.path).encode(text, specialTokens: .text) == expected)
     }
 
@@ -152,12 +158,13 @@ extension VocabularyFileTests {
     func readsSeparateFiles() throws {
         var tiny = TinyTokenizer.english
         tiny.added = [("<|im_start|>", 900)]
-        let folder = try TemporaryFolder()
-        try folder.write(tiny.vocabularyJSON, to: "vocab.json")
+        let folder = TemporaryFolder()
+        folder.write(tiny.vocabularyJSON, to: "vocab.json")
         let lines = tiny.merges.map { "\($0.0) \($0.1)\r\n" }.joined()
-        try folder.write("#version: 0.2\n" + lines, to: "merges.txt")
-        let config = #"{"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {"900": {"content": "<|im_start|>"}}}"#
-        try folder.write(config, to: "tokenizer_config.json")
+        folder.write("#version: 0.2\n" + lines, to: "merges.txt")
+        let config =
+            #"{"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {"900": {"content": "<|im_start|>"}}}"#
+        folder.write(config, to: "tokenizer_config.json")
         let text = Array("the hello<|im_start|> e\u{301}\n\nhe'll".utf8)
         #expect(
             try Tokenizer(folder: folder.path).encode(text, specialTokens: .recognised)
@@ -166,19 +173,19 @@ extension VocabularyFileTests {
 
     @Test("a folder without a tokenizer, without merges or of another class is refused")
     func refusesFolders() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         func refused() -> CPRSError? { #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) } }
         #expect(refused()?.message.contains("holds no tokenizer") == true)
-        try folder.write(TinyTokenizer.english.vocabularyJSON, to: "vocab.json")
+        folder.write(TinyTokenizer.english.vocabularyJSON, to: "vocab.json")
         let missing = refused()
         #expect(missing?.code == .notFound)
         #expect(missing?.message.contains("no merges.txt") == true)
-        try folder.write("h e\n", to: "merges.txt")
-        try folder.write(#"{"tokenizer_class": "LlamaTokenizer"}"#, to: "tokenizer_config.json")
+        folder.write("h e\n", to: "merges.txt")
+        folder.write(#"{"tokenizer_class": "LlamaTokenizer"}"#, to: "tokenizer_config.json")
         #expect(refused()?.message.contains("tokenizer_class must be Qwen2Tokenizer") == true)
-        try folder.write(#"{"added_tokens_decoder": {"x": {"content": "<a>"}}}"#, to: "tokenizer_config.json")
+        folder.write(#"{"added_tokens_decoder": {"x": {"content": "<a>"}}}"#, to: "tokenizer_config.json")
         #expect(refused()?.message.contains("added_tokens_decoder.x needs a whole number") == true)
-        try folder.write("h\n", to: "merges.txt")
+        folder.write("h\n", to: "merges.txt")
         #expect(refused()?.message.contains("merge 0 must be two tokens") == true)
     }
 }
