@@ -22,7 +22,7 @@ public struct Summary: Hashable, Sendable {
     public var elapsed: Duration
     /// To the first decision.
     public var firstDecision: Duration
-    /// Windows waiting for a thread and being scored, added up.
+    /// While at least one window waited for a thread or was being scored.
     public var scoring: Duration
     /// Tokenizing, cutting, selecting, hashing.
     public var engine: Duration

@@ -71,15 +71,16 @@ struct RequestEngine: Sendable {
     mutating func nextWindow() -> SessionWindow? {
         guard !self.isAbandoned, let window = self.session.nextWindow() else { return nil }
         _ = self.preview?.nextWindow()
+        if self.outstanding == 0 { self.timings.scoringBegan() }
         self.outstanding += 1
         return window
     }
 
-    /// Takes a window's scores, which took `time` to come.
-    mutating func accept(_ output: CriticOutput, for window: SessionWindow, after time: Duration) {
+    /// Takes a window's scores.
+    mutating func accept(_ output: CriticOutput, for window: SessionWindow) {
         guard !self.isAbandoned else { return }
         self.outstanding -= 1
-        self.timings.scored(in: time)
+        if self.outstanding == 0 { self.timings.scoringPaused() }
         let started = ContinuousClock.now
         self.session.accept(output, for: window)
         self.preview?.accept(output, for: window)

@@ -29,7 +29,7 @@ struct RequestRun {
 
     private enum Event: Sendable {
         case chunk(InputChunk?)
-        case scored(SessionWindow, CriticOutput, after: Duration)
+        case scored(SessionWindow, CriticOutput)
         case deadline
     }
 
@@ -80,9 +80,9 @@ struct RequestRun {
         case .chunk(nil):
             self.isReading = false
             self.inputEnded = true
-        case .scored(let window, let output, let time):
+        case .scored(let window, let output):
             self.inFlight -= 1
-            self.engine.accept(output, for: window, after: time)
+            self.engine.accept(output, for: window)
             self.recording?.append(output, window: window.index)
         case .deadline:
             guard self.isPartial else {
@@ -132,11 +132,7 @@ struct RequestRun {
     private mutating func submit(_ window: SessionWindow, _ group: inout ThrowingTaskGroup<Event, any Error>) {
         self.inFlight += 1
         let score = self.score
-        group.addTask {
-            let started = ContinuousClock.now
-            let output = try await score(window)
-            return .scored(window, output, after: ContinuousClock.now - started)
-        }
+        group.addTask { .scored(window, try await score(window)) }
     }
 
     private mutating func readNext(_ group: inout ThrowingTaskGroup<Event, any Error>) {

@@ -7,6 +7,7 @@ struct RequestTimings: Sendable {
     let began = ContinuousClock.now
     private var firstDecision: Duration?
     private var scoring: Duration = .zero
+    private var scoringSince: ContinuousClock.Instant?
     private var engine: Duration = .zero
 
     /// Time since the request began.
@@ -15,8 +16,14 @@ struct RequestTimings: Sendable {
     /// Notes a step of the engine.
     mutating func engineRan(for time: Duration) { self.engine += time }
 
-    /// Notes the time between a window's submission and its scores.
-    mutating func scored(in time: Duration) { self.scoring += time }
+    /// Notes that a window was handed out and none was before.
+    mutating func scoringBegan() { self.scoringSince = ContinuousClock.now }
+
+    /// Notes that no window is out any more.
+    mutating func scoringPaused() {
+        if let since = self.scoringSince { self.scoring += ContinuousClock.now - since }
+        self.scoringSince = nil
+    }
 
     /// Notes that bytes became final; returns how long it took if they were the first.
     mutating func decided() -> Duration? {

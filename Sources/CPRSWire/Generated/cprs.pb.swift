@@ -692,7 +692,7 @@ package nonisolated struct Cprs_V1_Summary: @unchecked Sendable {
     set {_uniqueStorage()._inputBytes = newValue}
   }
 
-  /// 0 bytes of it when the deadline passed.
+  /// After a passed deadline, those that were counted until then.
   package var inputTokens: UInt64 {
     get {_storage._inputTokens}
     set {_uniqueStorage()._inputTokens = newValue}
@@ -751,8 +751,8 @@ package nonisolated struct Cprs_V1_Summary: @unchecked Sendable {
     set {_uniqueStorage()._inputSha256 = newValue}
   }
 
-  /// SHA-256 of the kept spans' bytes, one after the other, 32 bytes. Empty where the server did not hold the text: a budget
-  /// over a context longer than Limits.max_held_bytes.
+  /// SHA-256 of the kept spans' bytes, one after the other, 32 bytes. Empty where the server did not hold the text: more
+  /// than Limits.max_held_bytes were undecided at a time, which takes a budget or one very long unit.
   package var keptSha256: Data {
     get {_storage._keptSha256}
     set {_uniqueStorage()._keptSha256 = newValue}
@@ -771,8 +771,8 @@ package nonisolated struct Cprs_V1_Summary: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
-/// Microseconds of wall time. Stages of windows that were scored at the same time overlap, so they may add up to more than
-/// `total`.
+/// Microseconds of wall time. The parts of the forward passes are sums over windows that may run at the same time, so they
+/// may be more than `scoring`.
 package nonisolated struct Cprs_V1_Timings: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -784,7 +784,7 @@ package nonisolated struct Cprs_V1_Timings: Sendable {
   /// From `begin` to the first decision.
   package var firstDecisionUs: UInt64 = 0
 
-  /// Windows waiting for a thread and being scored.
+  /// While at least one window waited for a thread or was being scored.
   package var scoringUs: UInt64 = 0
 
   /// Tokenizing, cutting, selecting, hashing.
@@ -844,7 +844,7 @@ package nonisolated struct Cprs_V1_Limits: Sendable {
 
   package var maxStreamsPerUser: UInt32 = 0
 
-  /// Bytes of text that are held for one request with a budget.
+  /// Bytes of undecided text that are held for one request.
   package var maxHeldBytes: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
