@@ -9,66 +9,60 @@ internal import CPRSCore
 /// Source: the idea of github/rust-gems, `crates/bpe`; needs ``Vocabulary/isOrdered``.
 struct BacktrackingEncoder: Sendable {
     private let vocabulary: Vocabulary
-    /// The tokens so far.
-    private(set) var tokens: [TokenID] = []
-    /// One bit for each place in the text: set where going on is known to lead nowhere.
+    /// One bit for each place in the text: set where going on is known to lead nowhere. Empty while there is none.
     private var deadEnds: [UInt64] = []
 
     init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
-    /// Encodes `text`, which is not empty, into ``tokens``.
-    mutating func encode(_ text: UnsafeBufferPointer<UInt8>) {
-        // Not empty, so there is an address.
-        let base = text.baseAddress!
-        let count = text.count
-        let (trie, merges) = (self.vocabulary.trie, self.vocabulary.merges)
-        let (origins, lengths) = (self.vocabulary.origins, self.vocabulary.lengths)
-        self.tokens.removeAll(keepingCapacity: true)
-        var candidate = trie.longestPrefix(base, from: 0, to: count)
-        if Int(lengths[Int(candidate)]) == count {
-            self.tokens.append(candidate)
-            return
-        }
-        self.clearDeadEnds(count)
-        var start = 0
+    /// Appends the tokens of `text[range]`, which is not empty; their ranges are those in `text` plus `origin`.
+    mutating func encode(
+        _ text: UnsafePointer<UInt8>, _ range: Range<Int>, origin: Int, into tokens: inout [Token]
+    ) {
+        let (trie, boundary) = (self.vocabulary.trie, self.vocabulary.boundary)
+        let origins = boundary.origins
+        let first = tokens.count
+        let limit = range.upperBound
+        var start = range.lowerBound
         var previous: TokenID = -1
+        var (candidate, end) = trie.longestPrefix(text, from: start, to: limit)
         while true {
-            let end = start &+ Int(lengths[Int(candidate)])
-            let fits =
-                self.deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
-                && (previous < 0 || Boundary.holds(previous, candidate, merges, origins))
-            if fits {
-                self.tokens.append(candidate)
-                if end == count { return }
+            if !self.isDeadEnd(end &- range.lowerBound)
+                && (previous < 0 || boundary.staysOpen(previous, candidate, text[start &- 1], text[start]))
+            {
+                tokens.append(Token(id: candidate, bytes: start &+ origin..<end &+ origin))
+                if end == limit { break }
                 previous = candidate
                 start = end
-                candidate = trie.longestPrefix(base, from: start, to: count)
+                (candidate, end) = trie.longestPrefix(text, from: start, to: limit)
                 continue
             }
             candidate = origins[Int(candidate)].prefix
-            if candidate >= 0 { continue }
-            // Nothing fits here, so the token before was wrong. The first place always has an encoding: it has a
-            // token, for otherwise the text would have none.
-            self.deadEnds[start >> 6] |= 1 << UInt64(start & 63)
-            start &-= Int(lengths[Int(previous)])
+            if candidate >= 0 {
+                end = start &+ Int(origins[Int(candidate)].length)
+                continue
+            }
+            // Nothing fits here, so the token before was wrong. There is one: at the first place something fits,
+            // for every text has an encoding.
+            self.markDeadEnd(start &- range.lowerBound, of: range.count)
+            end = start
+            start &-= Int(origins[Int(previous)].length)
             candidate = previous
-            self.tokens.removeLast()
-            previous = self.tokens.last ?? -1
+            tokens.removeLast()
+            previous = tokens.count > first ? tokens[tokens.count &- 1].id : -1
+        }
+        if !self.deadEnds.isEmpty {
+            self.deadEnds.removeAll(keepingCapacity: range.count <= NormalizedText.keptCapacity)
         }
     }
 
-    /// Gives back memory beyond what ordinary text needs.
-    mutating func shrink() {
-        if self.tokens.capacity > NormalizedText.keptCapacity { self.tokens = [] }
-        if self.deadEnds.capacity > NormalizedText.keptCapacity / 64 { self.deadEnds = [] }
+    @inline(__always)
+    private func isDeadEnd(_ place: Int) -> Bool {
+        !self.deadEnds.isEmpty && self.deadEnds[place >> 6] >> UInt64(place & 63) & 1 != 0
     }
 
-    private mutating func clearDeadEnds(_ count: Int) {
-        let words = count / 64 + 1
-        if self.deadEnds.count < words {
-            self.deadEnds = [UInt64](repeating: 0, count: words)
-            return
-        }
-        for word in 0..<words { self.deadEnds[word] = 0 }
+    @inline(never)
+    private mutating func markDeadEnd(_ place: Int, of count: Int) {
+        if self.deadEnds.isEmpty { self.deadEnds.append(contentsOf: repeatElement(0, count: count / 64 + 1)) }
+        self.deadEnds[place >> 6] |= 1 << UInt64(place & 63)
     }
 }

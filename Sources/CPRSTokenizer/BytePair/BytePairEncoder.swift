@@ -76,23 +76,15 @@ struct BytePairEncoder: Sendable {
     private mutating func encodeUncached(
         _ text: UnsafePointer<UInt8>, _ range: Range<Int>, _ origin: Int, _ tokens: inout [Token]
     ) {
-        let pretoken = UnsafeBufferPointer(start: text + range.lowerBound, count: range.count)
-        let start = origin &+ range.lowerBound
         if self.vocabulary.isOrdered {
-            self.backtracking.encode(pretoken)
-            self.append(self.backtracking.tokens, start, &tokens)
-            self.backtracking.shrink()
-        } else {
-            self.mergeQueue.encode(pretoken)
-            self.append(self.mergeQueue.tokens, start, &tokens)
+            self.backtracking.encode(text, range, origin: origin, into: &tokens)
+            return
         }
-    }
-
-    private func append(_ ids: [TokenID], _ start: Int, _ tokens: inout [Token]) {
-        let lengths = self.vocabulary.lengths
-        var start = start
-        for id in ids {
-            let end = start &+ Int(lengths[Int(id)])
+        let pretoken = UnsafeBufferPointer(start: text + range.lowerBound, count: range.count)
+        self.mergeQueue.encode(pretoken)
+        var start = origin &+ range.lowerBound
+        for id in self.mergeQueue.tokens {
+            let end = start &+ Int(self.vocabulary.boundary.origins[Int(id)].length)
             tokens.append(Token(id: id, bytes: start..<end))
             start = end
         }
