@@ -9,31 +9,52 @@ internal import CPRSCore
 /// Source: the idea of github/rust-gems, `crates/bpe`; needs ``Vocabulary/isOrdered``.
 struct BacktrackingEncoder: Sendable {
     private let vocabulary: Vocabulary
-    /// One bit for each place in the text: set where going on is known to lead nowhere. Empty while there is none.
-    private var deadEnds: [UInt64] = []
 
     init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
     /// Appends the tokens of `text[range]`, which is not empty; their ranges are those in `text` plus `origin`.
-    mutating func encode(
-        _ text: UnsafePointer<UInt8>, _ range: Range<Int>, origin: Int, into tokens: inout [Token]
-    ) {
+    func encode(_ text: UnsafePointer<UInt8>, _ range: Range<Int>, origin: Int, into tokens: inout [Token]) {
+        let start = text + range.lowerBound
+        // On the stack for ordinary pretokens.
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: range.count / 64 + 1) { deadEnds in
+            deadEnds.initialize(repeating: 0)
+            withUnsafeTemporaryAllocation(of: TokenID.self, capacity: range.count) { stack in
+                // Neither is empty, so both have an address.
+                let count = self.search(start, range.count, stack.baseAddress!, deadEnds.baseAddress!)
+                tokens.append(
+                    contentsOf: TokenRun(
+                        ids: UnsafeBufferPointer(start: stack.baseAddress!, count: count),
+                        origins: self.vocabulary.boundary.origins, start: origin &+ range.lowerBound))
+            }
+        }
+    }
+
+    /// Writes the tokens of the text to `stack` and returns how many there are.
+    ///
+    /// - Parameters:
+    ///   - text: `length` bytes, at least one.
+    ///   - stack: room for `length` tokens.
+    ///   - deadEnds: one zero bit for each place in the text; set where going on is known to lead nowhere.
+    private func search(
+        _ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>,
+        _ deadEnds: UnsafeMutablePointer<UInt64>
+    ) -> Int {
         let (trie, boundary) = (self.vocabulary.trie, self.vocabulary.boundary)
         let origins = boundary.origins
-        let first = tokens.count
-        let limit = range.upperBound
-        var start = range.lowerBound
-        var previous: TokenID = -1
-        var (candidate, end) = trie.longestPrefix(text, from: start, to: limit)
+        var count = 0
+        var start = 0
+        var (candidate, end) = trie.longestPrefix(text, from: 0, to: length)
         while true {
-            if !self.isDeadEnd(end &- range.lowerBound)
-                && (previous < 0 || boundary.staysOpen(previous, candidate, text[start &- 1], text[start]))
-            {
-                tokens.append(Token(id: candidate, bytes: start &+ origin..<end &+ origin))
-                if end == limit { break }
-                previous = candidate
+            var fits = deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
+            if fits, count > 0 {
+                fits = boundary.holds(stack[count &- 1], candidate, text[start &- 1], text[start])
+            }
+            if fits {
+                stack[count] = candidate
+                count &+= 1
+                if end == length { return count }
                 start = end
-                (candidate, end) = trie.longestPrefix(text, from: start, to: limit)
+                (candidate, end) = trie.longestPrefix(text, from: start, to: length)
                 continue
             }
             candidate = origins[Int(candidate)].prefix
@@ -43,26 +64,41 @@ struct BacktrackingEncoder: Sendable {
             }
             // Nothing fits here, so the token before was wrong. There is one: at the first place something fits,
             // for every text has an encoding.
-            self.markDeadEnd(start &- range.lowerBound, of: range.count)
+            deadEnds[start >> 6] |= 1 << UInt64(start & 63)
             end = start
-            start &-= Int(origins[Int(previous)].length)
-            candidate = previous
-            tokens.removeLast()
-            previous = tokens.count > first ? tokens[tokens.count &- 1].id : -1
-        }
-        if !self.deadEnds.isEmpty {
-            self.deadEnds.removeAll(keepingCapacity: range.count <= NormalizedText.keptCapacity)
+            count &-= 1
+            candidate = stack[count]
+            start &-= Int(origins[Int(candidate)].length)
         }
     }
+}
+
+/// Tokens whose ranges follow one another.
+struct TokenRun: Sequence, IteratorProtocol {
+    let ids: UnsafeBufferPointer<TokenID>
+    let origins: FixedTable<TokenOrigin>
+    /// Where the next token starts.
+    var start: Int
+    private var index = 0
+
+    init(ids: UnsafeBufferPointer<TokenID>, origins: FixedTable<TokenOrigin>, start: Int) {
+        self.ids = ids
+        self.origins = origins
+        self.start = start
+    }
+
+    /// Exact, so that an array makes room once.
+    var underestimatedCount: Int { self.ids.count - self.index }
 
     @inline(__always)
-    private func isDeadEnd(_ place: Int) -> Bool {
-        !self.deadEnds.isEmpty && self.deadEnds[place >> 6] >> UInt64(place & 63) & 1 != 0
-    }
-
-    @inline(never)
-    private mutating func markDeadEnd(_ place: Int, of count: Int) {
-        if self.deadEnds.isEmpty { self.deadEnds.append(contentsOf: repeatElement(0, count: count / 64 + 1)) }
-        self.deadEnds[place >> 6] |= 1 << UInt64(place & 63)
+    mutating func next() -> Token? {
+        guard self.index < self.ids.count else { return nil }
+        let id = self.ids[self.index]
+        let end = self.start &+ Int(self.origins[Int(id)].length)
+        defer {
+            self.index &+= 1
+            self.start = end
+        }
+        return Token(id: id, bytes: self.start..<end)
     }
 }

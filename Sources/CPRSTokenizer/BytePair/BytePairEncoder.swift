@@ -6,7 +6,7 @@ internal import CPRSCore
 struct BytePairEncoder: Sendable {
     private let vocabulary: Vocabulary
     private var cache = PretokenCache()
-    private var backtracking: BacktrackingEncoder
+    private let backtracking: BacktrackingEncoder
     private var mergeQueue: MergeQueueEncoder
 
     init(_ vocabulary: Vocabulary) {
@@ -80,13 +80,11 @@ struct BytePairEncoder: Sendable {
             self.backtracking.encode(text, range, origin: origin, into: &tokens)
             return
         }
-        let pretoken = UnsafeBufferPointer(start: text + range.lowerBound, count: range.count)
-        self.mergeQueue.encode(pretoken)
-        var start = origin &+ range.lowerBound
-        for id in self.mergeQueue.tokens {
-            let end = start &+ Int(self.vocabulary.boundary.origins[Int(id)].length)
-            tokens.append(Token(id: id, bytes: start..<end))
-            start = end
+        self.mergeQueue.encode(UnsafeBufferPointer(start: text + range.lowerBound, count: range.count))
+        self.mergeQueue.tokens.withUnsafeBufferPointer { ids in
+            tokens.append(
+                contentsOf: TokenRun(
+                    ids: ids, origins: self.vocabulary.boundary.origins, start: origin &+ range.lowerBound))
         }
     }
 }

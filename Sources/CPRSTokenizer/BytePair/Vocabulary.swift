@@ -52,7 +52,7 @@ final class Vocabulary: Sendable {
             let lastByte = file.text[file.starts[Int(merge.left) + 1] - 1]
             let firstByte = file.text[file.starts[Int(merge.right)]]
             guard origins[Int(merge.result)].rank == TokenOrigin.unreachable,
-                boundary.staysOpen(merge.left, merge.right, lastByte, firstByte, isTogether: true)
+                boundary.staysOpen(merge.left, merge.right, lastByte, firstByte)
             else { continue }
             origins[Int(merge.result)].left = merge.left
             origins[Int(merge.result)].right = merge.right
