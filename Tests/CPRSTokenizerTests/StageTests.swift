@@ -1,8 +1,7 @@
 internal import CPRSTestSupport
 internal import CPRSTokenizer
-internal import Testing
-
 @_spi(_Unicode) import Swift
+internal import Testing
 
 @Suite("Pretokens")
 struct PreTokenizerTests {

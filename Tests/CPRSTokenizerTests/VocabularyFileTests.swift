@@ -29,7 +29,9 @@ struct VocabularyFileTests {
         Defect("merge 13: the result \"zq\" is not in the vocabulary") { $0.merges.append(("z", "q")) },
         Defect("merge 13 repeats merge 1") { $0.merges.append(("t", "he")) },
         Defect("the added token \"<a>\" is there twice") { $0.added = [("<a>", 900), ("<a>", 901)] },
-        Defect("id 900 stands for two added tokens, the second is \"<b>\"") { $0.added = [("<a>", 900), ("<b>", 900)] },
+        Defect("id 900 stands for two added tokens, the second is \"<b>\"") {
+            $0.added = [("<a>", 900), ("<b>", 900)]
+        },
         Defect("id 7 stands for two tokens, the second is \"<a>\"") { $0.added = [("<a>", 7)] },
         Defect("the added token \"the\" has id 257 in the vocabulary (got 900)") { $0.added = [("the", 900)] },
         Defect("the added token of id 900 must have 1...65535 bytes (got 0)") { $0.added = [("", 900)] },
@@ -53,7 +55,8 @@ struct VocabularyFileTests {
             $0.preTokenizer = $0.preTokenizer.replacing("Isolated", with: "Removed")
         },
         Defect("pre_tokenizer's ByteLevel must have add_prefix_space false") {
-            $0.preTokenizer = $0.preTokenizer.replacing(#""add_prefix_space": false"#, with: #""add_prefix_space": true"#)
+            $0.preTokenizer = $0.preTokenizer.replacing(
+                #""add_prefix_space": false"#, with: #""add_prefix_space": true"#)
         },
         Defect("post_processor must be null or of type ByteLevel (got TemplateProcessing)") {
             $0.postProcessor = #"{"type": "TemplateProcessing"}"#
@@ -84,7 +87,8 @@ struct VocabularyFileTests {
         arguments: [
             ("{", "the document ends early"), ("{}", "no \"model\""), ("[]", "expected an object"),
             (#"{"model": {"merges": []}}"#, "model has no \"vocab\""),
-            (#"{"pre_tokenizer": null}"#, "pre_tokenizer must be"), (#"{"model": {"vocab": {}}}"#, "no \"pre_tokenizer\""),
+            (#"{"pre_tokenizer": null}"#, "pre_tokenizer must be"),
+            (#"{"model": {"vocab": {}}}"#, "no \"pre_tokenizer\""),
             (#"{"model": {"vocab": {"a": 1.5}}}"#, "is not an integer"),
             (#"{"model": {"vocab": {"a": "b"}}}"#, "is not an integer"),
             (#"{"model": {}, "model": {}}"#, "two \"model\" objects"),
@@ -94,7 +98,8 @@ struct VocabularyFileTests {
         try folder.write(json, to: "tokenizer.json")
         let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.code == .modelUnusable)
-        #expect(error?.message.contains(message) == true || message == "is not an integer", "\(String(describing: error))")
+        #expect(
+            error?.message.contains(message) == true || message == "is not an integer", "\(String(describing: error))")
     }
 
     @Test("merges of one, and of three parts are refused")
@@ -114,7 +119,8 @@ struct VocabularyFileTests {
     @Test("a missing merges list is refused")
     func refusesMissingMerges() throws {
         let folder = try TemporaryFolder()
-        try folder.write(TinyTokenizer.english.json.replacing("\"merges\"", with: "\"unk_token\""), to: "tokenizer.json")
+        try folder.write(
+            TinyTokenizer.english.json.replacing("\"merges\"", with: "\"unk_token\""), to: "tokenizer.json")
         let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.message.contains("model has no \"merges\"") == true)
     }
@@ -156,7 +162,8 @@ extension VocabularyFileTests {
         try folder.write(tiny.vocabularyJSON, to: "vocab.json")
         let lines = tiny.merges.map { "\($0.0) \($0.1)\r\n" }.joined()
         try folder.write("#version: 0.2\n" + lines, to: "merges.txt")
-        let config = #"{"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {"900": {"content": "<|im_start|>"}}}"#
+        let config =
+            #"{"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {"900": {"content": "<|im_start|>"}}}"#
         try folder.write(config, to: "tokenizer_config.json")
         let text = Array("the hello<|im_start|> e\u{301}\n\nhe'll".utf8)
         #expect(
