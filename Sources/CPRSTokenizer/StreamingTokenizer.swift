@@ -101,7 +101,9 @@ private struct PieceTokenizer: Sendable {
             // `storage` is never empty: it has its slack.
             let base = storage.baseAddress!
             var start = 0
-            while start < count, let end = self.preTokenizer.end(base, from: start, count: count, isComplete: isComplete) {
+            while start < count,
+                let end = self.preTokenizer.end(base, from: start, count: count, isComplete: isComplete)
+            {
                 self.encoder.encode(base, start..<end, origin: origin, into: &tokens)
                 start = end
             }

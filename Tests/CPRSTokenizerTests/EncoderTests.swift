@@ -38,20 +38,44 @@ struct EncoderTests {
     func equalsDefinitionOnDefaultModel() throws {
         let tokenizer = try Tokenizer(folder: defaultModelFolder)
         var generator = SeededGenerator(seed: 5)
-        var words = [
-            "the", "internationalization", String(repeating: "a", count: 700), String(repeating: "ab", count: 300),
-        ]
-        words += (0..<200).map { _ in
-            String(
-                (0..<Int.random(in: 1...60, using: &generator)).map { _ in
-                    "etaoinshrdlu".randomElement(using: &generator)!
-                })
+        let runs = [String(repeating: "a", count: 700), String(repeating: "ab", count: 300)]
+        let random = (0..<200).map { _ in
+            let length = Int.random(in: 1...60, using: &generator)
+            return String((0..<length).map { _ in "etaoinshrdlu".randomElement(using: &generator)! })
         }
+        let words = ["the", "internationalization"] + runs + random
         for word in words {
             let expected = ReferenceEncoder.encode(Array(word.utf8), tokenizer)
             #expect(try tokenizer.encode(Array(word.utf8), specialTokens: .text).map(\.id) == expected, "\(word)")
             #expect(MergeQueueEncoder.encode(Array(word.utf8), tokenizer) == expected, "\(word)")
         }
+    }
+
+    /// A time limit would depend on the machine, but any step that is quadratic shows at this size: it takes minutes.
+    @Test(
+        "long pretokens of every kind encode in near linear time, whole and in chunks, as the merge queue encodes them",
+        .timeLimit(.minutes(2)), arguments: ["letters", "a", " ", "'", "\n", "\r", "\u{301}", "!?", "😀", "7"])
+    func longPretokens(_ kind: String) throws {
+        let tokenizer = try Tokenizer(folder: defaultModelFolder)
+        var generator = SeededGenerator(seed: 9)
+        var text: [UInt8] = []
+        while text.count < 600_000 {
+            if kind == "letters" {
+                text.append(UInt8.random(in: 0x61...0x7A, using: &generator))
+            } else {
+                text += Array(kind.utf8)
+            }
+        }
+        let whole = try tokenizer.encode(text, specialTokens: .text)
+        let pretokens = PreTokenizer.split(text)
+        #expect(whole.map(\.id) == pretokens.flatMap { MergeQueueEncoder.encode(Array(text[$0]), tokenizer) })
+        var stream = StreamingTokenizer(tokenizer, specialTokens: .text)
+        var tokens: [Token] = []
+        for start in stride(from: 0, to: text.count, by: 1000) {
+            try stream.append(text[start..<min(start + 1000, text.count)], into: &tokens)
+        }
+        try stream.finish(into: &tokens)
+        #expect(tokens == whole)
     }
 
     @Test("tokens stand for the bytes of their ranges where NFC changes nothing", arguments: 1...3)

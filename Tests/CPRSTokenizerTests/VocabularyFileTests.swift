@@ -120,7 +120,8 @@ struct VocabularyFileTests {
     @Test("a missing merges list is refused")
     func refusesMissingMerges() throws {
         let folder = TemporaryFolder()
-        folder.write(TinyTokenizer.english.json.replacing("\"merges\"", with: "\"unk_token\""), to: "tokenizer.json")
+        folder.write(
+            TinyTokenizer.english.json.replacing("\"merges\"", with: "\"unk_token\""), to: "tokenizer.json")
         let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.message.contains("model has no \"merges\"") == true)
     }

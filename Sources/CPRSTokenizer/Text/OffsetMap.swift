@@ -50,7 +50,8 @@ struct OffsetMap: Sendable {
             return normalized.lowerBound + self.shift..<normalized.upperBound + self.shift
         }
         let first = self.changes[self.cursor]
-        let start = first.normalizedStart <= normalized.lowerBound
+        let start =
+            first.normalizedStart <= normalized.lowerBound
             ? first.source.lowerBound : normalized.lowerBound + self.shift
         // The last change that starts inside the range decides the end; the cursor stays for the next lookup.
         var shift = self.shift

@@ -48,7 +48,8 @@ struct Utf8Validation: Sendable {
         throw CPRSError(
             code: .invalidText,
             message: "the text ends inside the UTF-8 character that starts at byte \(self.accepted) "
-                + "(0x\(String(first, radix: 16, uppercase: true)), \(self.cut.count) of \(scalarLength(first: first)) bytes)")
+                + "(0x\(String(first, radix: 16, uppercase: true)), \(self.cut.count) of \(scalarLength(first: first)) bytes)"
+        )
     }
 
     private mutating func passCutCharacter(

@@ -2,9 +2,11 @@
 ///
 /// Printable Latin-1 bytes stand for themselves; the other 68 are U+0100, U+0101, ... in ascending order.
 /// Source: GPT-2's published vocabulary; the convention of every byte-level BPE file since.
-enum ByteAlphabet {
+struct ByteAlphabet {
     /// By code point, 0..<0x144: the byte, or -1.
-    private static let bytes: [Int16] = {
+    private let bytes: [Int16]
+
+    init() {
         var bytes = [Int16](repeating: -1, count: 0x144)
         var next = 0x100
         for byte in 0..<256 {
@@ -16,30 +18,31 @@ enum ByteAlphabet {
                 next += 1
             }
         }
-        return bytes
-    }()
+        self.bytes = bytes
+    }
 
-    /// Appends the bytes that `spelling` (UTF-8) stands for; false if it uses a character outside the alphabet.
-    static func decode(_ spelling: some Collection<UInt8>, into bytes: inout [UInt8]) -> Bool {
-        let table = Self.bytes
-        var lead: UInt8?
-        for byte in spelling {
-            let codePoint: Int
-            if let first = lead {
-                codePoint = Int(first & 0x1F) << 6 | Int(byte & 0x3F)
-                guard byte & 0xC0 == 0x80 else { return false }
-                lead = nil
-            } else if byte < 0x80 {
-                codePoint = Int(byte)
-            } else {
-                // The alphabet ends at U+0143, so two-byte characters suffice.
-                guard (0xC2...0xC5).contains(byte) else { return false }
-                lead = byte
-                continue
+    /// Writes the bytes that `spelling` (UTF-8) stands for and returns how many; nil if it uses a character outside
+    /// the alphabet. There are never more than `spelling` has.
+    func decode(_ spelling: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>) -> Int? {
+        precondition(output.count >= spelling.count, "room for \(output.count) of \(spelling.count) bytes")
+        return self.bytes.withUnsafeBufferPointer { table in
+            var count = 0
+            var offset = 0
+            while offset < spelling.count {
+                var codePoint = Int(spelling[offset])
+                offset &+= 1
+                if codePoint >= 0x80 {
+                    // The alphabet ends at U+0143, so two-byte characters suffice.
+                    guard (0xC2...0xC5).contains(codePoint), offset < spelling.count, spelling[offset] & 0xC0 == 0x80
+                    else { return nil }
+                    codePoint = (codePoint & 0x1F) << 6 | Int(spelling[offset] & 0x3F)
+                    offset &+= 1
+                }
+                guard codePoint < table.count, table[codePoint] >= 0 else { return nil }
+                output[count] = UInt8(truncatingIfNeeded: table[codePoint])
+                count &+= 1
             }
-            guard codePoint < table.count, table[codePoint] >= 0 else { return false }
-            bytes.append(UInt8(table[codePoint]))
+            return count
         }
-        return lead == nil
     }
 }

@@ -55,14 +55,16 @@ struct TokenIndex {
     /// Where the entry of these bytes is, or would go.
     @inline(__always)
     private func slot(of bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        let mask = self.slots.count &- 1
-        var index = Self.hash(bytes) & mask
-        while self.slots[index] != 0 {
-            let entry = self.entries[Int(self.slots[index]) &- 1]
-            if entry.bytes.count == bytes.count, self.holds(bytes, at: entry.bytes.lowerBound) { return index }
-            index = (index &+ 1) & mask
+        self.slots.withUnsafeBufferPointer { slots in
+            let mask = slots.count &- 1
+            var index = Self.hash(bytes) & mask
+            while slots[index] != 0 {
+                let entry = self.entries[Int(slots[index]) &- 1]
+                if entry.bytes.count == bytes.count, self.holds(bytes, at: entry.bytes.lowerBound) { return index }
+                index = (index &+ 1) & mask
+            }
+            return index
         }
-        return index
     }
 
     @inline(__always)
@@ -77,7 +79,9 @@ struct TokenIndex {
     private mutating func growSlots() {
         self.slots = [UInt32](repeating: 0, count: self.slots.count * 2)
         for (index, entry) in self.entries.enumerated() {
-            let slot = self.text.withUnsafeBufferPointer { self.slot(of: UnsafeBufferPointer(rebasing: $0[entry.bytes])) }
+            let slot = self.text.withUnsafeBufferPointer {
+                self.slot(of: UnsafeBufferPointer(rebasing: $0[entry.bytes]))
+            }
             self.slots[slot] = UInt32(index + 1)
         }
     }

@@ -12,8 +12,10 @@ struct TokenizerJSON {
     private var hasPreTokenizer = false
     private var hasModel = false
     private var hasVocabulary = false
-    /// Read after the vocabulary, wherever they stand.
-    private var merges: JSONReader?
+    private var hasMerges = false
+    /// Where the merges are, if they stand before the vocabulary.
+    private var earlyMerges: JSONReader?
+    /// Where the added tokens are; they are read last.
     private var addedTokens: JSONReader?
 
     /// Reads a whole file.
@@ -59,8 +61,8 @@ struct TokenizerJSON {
         guard self.hasModel else { throw self.failure("no \"model\"") }
         guard self.hasVocabulary else { throw self.failure("model has no \"vocab\"") }
         guard self.hasPreTokenizer else { throw self.failure("no \"pre_tokenizer\"") }
-        guard var merges = self.merges else { throw self.failure("model has no \"merges\"") }
-        try self.readMerges(&merges)
+        guard self.hasMerges else { throw self.failure("model has no \"merges\"") }
+        if var merges = self.earlyMerges { try self.readMerges(&merges) }
         if var addedTokens = self.addedTokens { try self.readAddedTokens(&addedTokens) }
         return try self.builder.finish(isNormalized: self.isNormalized)
     }
@@ -79,9 +81,14 @@ extension TokenizerJSON {
                 try self.builder.addToken(spelling, id: try reader.readInteger())
             }
         case "merges":
-            guard self.merges == nil else { throw self.failure("model has two \"merges\" lists") }
-            self.merges = reader
-            try reader.skipValue()
+            guard !self.hasMerges else { throw self.failure("model has two \"merges\" lists") }
+            self.hasMerges = true
+            if self.hasVocabulary {
+                try self.readMerges(&reader)
+            } else {
+                self.earlyMerges = reader
+                try reader.skipValue()
+            }
         case "type": try self.require(field, try reader.readValue(), [.string("BPE")])
         case "dropout": try self.require(field, try reader.readValue(), [.null, .integer(0)])
         case "continuing_subword_prefix", "end_of_word_suffix":

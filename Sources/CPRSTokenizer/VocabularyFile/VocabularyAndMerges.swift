@@ -33,7 +33,7 @@ enum VocabularyAndMerges {
         for (number, line) in bytes.split(separator: 0x0A).enumerated() {
             if number == 0, line.starts(with: "#version".utf8) { continue }
             let merge = line.last == 0x0D ? line.dropLast() : line
-            if !merge.isEmpty { try builder.addMerge(merge) }
+            if !merge.isEmpty { try builder.addMerge(Array(merge)) }
         }
     }
 

@@ -8,6 +8,8 @@ struct VocabularyBuilder {
     private var merges: MergeTable
     private var mergeList: [VocabularyFile.Merge] = []
     private var addedTokens: [VocabularyFile.AddedToken] = []
+    private let alphabet = ByteAlphabet()
+    /// Room for what is being decoded; grows to the longest token and merge.
     private var scratch: [UInt8] = []
 
     /// - Parameter capacity: about how many tokens and merges there will be; a guess only costs time or memory.
@@ -33,21 +35,32 @@ extension VocabularyBuilder {
     /// Adds a token of the model's vocabulary, spelled in the byte-level alphabet.
     mutating func addToken(_ spelling: [UInt8], id: Int) throws(CPRSError) {
         try self.check(id: id, of: spelling)
-        self.scratch.removeAll(keepingCapacity: true)
-        guard ByteAlphabet.decode(spelling, into: &self.scratch), !self.scratch.isEmpty else {
+        self.makeRoom(spelling.count)
+        let (alphabet, tokenID) = (self.alphabet, TokenID(id))
+        let (length, isNew): (Int, Bool) = spelling.withUnsafeBufferPointer { spelling in
+            self.scratch.withUnsafeMutableBufferPointer { scratch in
+                guard let length = alphabet.decode(spelling, into: scratch) else { return (0, false) }
+                guard length <= VocabularyFile.maxTokenBytes else { return (length, false) }
+                let bytes = UnsafeBufferPointer(rebasing: scratch[..<length])
+                guard self.index.find(bytes) == nil else { return (length, false) }
+                self.index.insert(bytes, id: tokenID)
+                return (length, true)
+            }
+        }
+        if isNew && length > 0 { return }
+        guard length > 0 else {
             throw self.failure("the token \(Self.quoted(spelling)) (id \(id)) is not in the byte-level alphabet")
         }
-        guard self.scratch.count <= VocabularyFile.maxTokenBytes else {
+        guard length <= VocabularyFile.maxTokenBytes else {
             throw self.failure(
-                "the token of id \(id) must have at most \(VocabularyFile.maxTokenBytes) bytes "
-                    + "(got \(self.scratch.count))")
+                "the token of id \(id) must have at most \(VocabularyFile.maxTokenBytes) bytes (got \(length))")
         }
-        let isNew = self.scratch.withUnsafeBufferPointer { bytes in
-            guard self.index.find(bytes) == nil else { return false }
-            self.index.insert(bytes, id: TokenID(id))
-            return true
-        }
-        guard isNew else { throw self.failure("the token \(Self.quoted(spelling)) is there twice") }
+        throw self.failure("the token \(Self.quoted(spelling)) is there twice")
+    }
+
+    private mutating func makeRoom(_ count: Int) {
+        guard self.scratch.count < count else { return }
+        self.scratch = [UInt8](repeating: 0, count: count * 2)
     }
 
     private func check(id: Int, of spelling: [UInt8]) throws(CPRSError) {
@@ -63,35 +76,62 @@ extension VocabularyBuilder {
 // MARK: - Merges
 
 extension VocabularyBuilder {
+    /// What looking up a merge found.
+    private enum MergeLookup { case found(VocabularyFile.Merge), unknownLeft, unknownRight, unknownResult }
+
     /// Adds the next merge, both parts spelled in the byte-level alphabet.
-    mutating func addMerge(
-        _ left: some Collection<UInt8>, _ right: some Collection<UInt8>
-    ) throws(CPRSError) {
-        self.scratch.removeAll(keepingCapacity: true)
-        guard ByteAlphabet.decode(left, into: &self.scratch) else { throw self.unknownPart(left) }
-        let middle = self.scratch.count
-        guard ByteAlphabet.decode(right, into: &self.scratch) else { throw self.unknownPart(right) }
-        let (first, second, both) = self.scratch.withUnsafeBufferPointer { bytes in
-            (
-                self.index.find(UnsafeBufferPointer(rebasing: bytes[..<middle])),
-                self.index.find(UnsafeBufferPointer(rebasing: bytes[middle...])), self.index.find(bytes)
-            )
+    mutating func addMerge(_ left: [UInt8], _ right: [UInt8]) throws(CPRSError) {
+        self.makeRoom(left.count + right.count)
+        let lookup = left.withUnsafeBufferPointer { left in
+            right.withUnsafeBufferPointer { right in self.lookUp(left, right) }
         }
-        guard let first else { throw self.unknownPart(left) }
-        guard let second else { throw self.unknownPart(right) }
-        guard let both else {
-            throw self.failure(
-                "merge \(self.mergeList.count): the result \(Self.quoted(Array(left) + Array(right))) is not in the vocabulary")
-        }
-        try self.addMerge(VocabularyFile.Merge(left: first, right: second, result: both))
+        try self.addMerge(lookup, { left }, { right })
     }
 
     /// Adds a merge written as both parts with one blank between them.
-    mutating func addMerge(_ line: some Collection<UInt8>) throws(CPRSError) {
+    mutating func addMerge(_ line: [UInt8]) throws(CPRSError) {
         guard let blank = line.firstIndex(of: UInt8(ascii: " ")) else {
-            throw self.failure("merge \(self.mergeList.count) must be two tokens with a blank between (got \(Self.quoted(line)))")
+            throw self.failure(
+                "merge \(self.mergeList.count) must be two tokens with a blank between (got \(Self.quoted(line)))")
         }
-        try self.addMerge(line[..<blank], line[line.index(after: blank)...])
+        self.makeRoom(line.count)
+        let lookup = line.withUnsafeBufferPointer { line in
+            self.lookUp(
+                UnsafeBufferPointer(rebasing: line[..<blank]), UnsafeBufferPointer(rebasing: line[(blank + 1)...]))
+        }
+        try self.addMerge(lookup, { Array(line[..<blank]) }, { Array(line[(blank + 1)...]) })
+    }
+
+    private mutating func lookUp(
+        _ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>
+    ) -> MergeLookup {
+        let (alphabet, index) = (self.alphabet, self.index)
+        return self.scratch.withUnsafeMutableBufferPointer { scratch in
+            guard let middle = alphabet.decode(left, into: scratch) else { return .unknownLeft }
+            let rest = UnsafeMutableBufferPointer(rebasing: scratch[middle...])
+            guard let length = alphabet.decode(right, into: rest) else { return .unknownRight }
+            let bytes = UnsafeBufferPointer(rebasing: scratch[..<(middle + length)])
+            guard let first = index.find(UnsafeBufferPointer(rebasing: bytes[..<middle])) else { return .unknownLeft }
+            guard let second = index.find(UnsafeBufferPointer(rebasing: bytes[middle...])) else {
+                return .unknownRight
+            }
+            guard let result = index.find(bytes) else { return .unknownResult }
+            return .found(VocabularyFile.Merge(left: first, right: second, result: result))
+        }
+    }
+
+    /// The spellings are for messages only.
+    private mutating func addMerge(
+        _ lookup: MergeLookup, _ left: () -> [UInt8], _ right: () -> [UInt8]
+    ) throws(CPRSError) {
+        let rank = self.mergeList.count
+        switch lookup {
+        case .found(let merge): try self.addMerge(merge)
+        case .unknownLeft: throw self.failure("merge \(rank): \(Self.quoted(left())) is not in the vocabulary")
+        case .unknownRight: throw self.failure("merge \(rank): \(Self.quoted(right())) is not in the vocabulary")
+        case .unknownResult:
+            throw self.failure("merge \(rank): the result \(Self.quoted(left() + right())) is not in the vocabulary")
+        }
     }
 
     private mutating func addMerge(_ merge: VocabularyFile.Merge) throws(CPRSError) {
@@ -100,10 +140,6 @@ extension VocabularyBuilder {
             throw self.failure("merge \(self.mergeList.count) repeats merge \(rank)")
         }
         self.mergeList.append(merge)
-    }
-
-    private func unknownPart(_ part: some Collection<UInt8>) -> CPRSError {
-        self.failure("merge \(self.mergeList.count): \(Self.quoted(part)) is not in the vocabulary")
     }
 }
 
@@ -114,7 +150,8 @@ extension VocabularyBuilder {
     mutating func addAdded(_ content: [UInt8], id: Int) throws(CPRSError) {
         guard !content.isEmpty, content.count <= VocabularyFile.maxTokenBytes else {
             throw self.failure(
-                "the added token of id \(id) must have 1...\(VocabularyFile.maxTokenBytes) bytes (got \(content.count))")
+                "the added token of id \(id) must have 1...\(VocabularyFile.maxTokenBytes) bytes (got \(content.count))"
+            )
         }
         guard !self.addedTokens.contains(where: { $0.text == content }) else {
             throw self.failure("the added token \(Self.quoted(content)) is there twice")
