@@ -13,10 +13,20 @@ let swiftSettings: [SwiftSetting] = [
 let package = Package(
     name: "cprs",
     products: [
-        .executable(name: "cprs", targets: ["cprs"])
+        .executable(name: "cprs", targets: ["cprs"]),
+        // For programs that talk to the daemon; builds none of our C.
+        .library(name: "CPRSClient", targets: ["CPRSClient"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
+        // Without its default traits: they would pull in all of Foundation.
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.0"),
     ],
     targets: [
         // The vocabulary every other target shares: tokens, labels, ranges, the error, the critic protocol.
@@ -26,7 +36,9 @@ let package = Package(
         .target(name: "CPRSJSON", dependencies: ["CPRSCore"], swiftSettings: swiftSettings),
 
         // Text -> token ids with byte ranges.
-        .target(name: "CPRSTokenizer", dependencies: ["CPRSCore", "CPRSJSON"], swiftSettings: swiftSettings),
+        .target(
+            name: "CPRSTokenizer", dependencies: ["CPRSCore", "CPRSJSON"],
+            exclude: ["Generated/generate_unicode_tables.py"], swiftSettings: swiftSettings),
 
         // C: the arithmetic. One op per file, plain reference beside the fast variants.
         .target(name: "CCPRSKernels"),
@@ -68,6 +80,43 @@ let package = Package(
             resources: [.copy("Resources/default-model")],
             swiftSettings: swiftSettings),
 
+        // The protocol: generated messages, their checks, and errors as gRPC statuses. No engine, no C.
+        .target(
+            name: "CPRSWire",
+            dependencies: [
+                "CPRSCore",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: swiftSettings),
+
+        // The services over a scoring seam, and the Unix socket they listen on.
+        .target(
+            name: "CPRSServer",
+            dependencies: [
+                "CPRSCore", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSWire",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: swiftSettings),
+
+        // What a program links to use the daemon.
+        .target(
+            name: "CPRSClient",
+            dependencies: [
+                "CPRSCore", "CPRSWire",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+            ],
+            swiftSettings: swiftSettings),
+
         .executableTarget(
             name: "cprs",
             dependencies: [
@@ -103,11 +152,11 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSModelTests",
-            dependencies: ["CPRSCore", "CPRSTensors", "CPRSModel", "CPRSTestSupport"],
+            dependencies: ["CPRSCore", "CPRSJSON", "CPRSTensors", "CPRSModel", "CPRSTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSSegmentationTests",
-            dependencies: ["CPRSCore", "CPRSSegmentation", "CPRSTestSupport"],
+            dependencies: ["CPRSCore", "CPRSJSON", "CPRSSegmentation", "CPRSTestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSPatternsTests",
@@ -116,6 +165,32 @@ let package = Package(
         .testTarget(
             name: "CPRSEngineTests",
             dependencies: ["CPRSCore", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSWireTests",
+            dependencies: [
+                "CPRSCore", "CPRSWire",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSServerTests",
+            dependencies: [
+                "CPRSCore", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSWire", "CPRSServer",
+                "CPRSTestSupport",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCInProcessTransport", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSClientTests",
+            dependencies: [
+                "CPRSCore", "CPRSTokenizer", "CPRSEngine", "CPRSServer", "CPRSClient", "CPRSTestSupport",
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSIntegrationTests",

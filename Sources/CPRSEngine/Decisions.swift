@@ -1,4 +1,4 @@
-package import CPRSCore
+internal import CPRSCore
 
 /// What became final since the last time the caller asked.
 package struct Decisions: Hashable, Sendable {
@@ -15,9 +15,9 @@ package struct Decisions: Hashable, Sendable {
 /// Text arrives first, then, window by window and in order, the scores of its tokens.
 protocol DecisionRule: Sendable {
     /// Takes the next bytes of the context, the tokens and the ends of sentences that became certain with them.
-    mutating func append(text: [UInt8], tokens: [Token], sentenceEnds: [Int])
+    mutating func append(text: [UInt8], tokens: [Token], sentences: UnitEnds)
     /// Takes what became certain with the end of the context.
-    mutating func finish(tokens: [Token], sentenceEnds: [Int], total: ContextSize)
+    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize)
     /// Takes the scores of the next window.
     mutating func accept(_ tokens: [ScoredToken])
     /// Hands out what became final.
@@ -32,4 +32,12 @@ protocol DecisionRule: Sendable {
 struct ContextSize: Hashable, Sendable {
     var bytes = 0
     var tokens = 0
+}
+
+/// Where units end, as far as that is certain.
+struct UnitEnds: Sendable {
+    /// New ends, ascending.
+    var offsets: [Int] = []
+    /// Every end at or before this offset has been given.
+    var settledBytes = 0
 }

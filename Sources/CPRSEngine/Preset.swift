@@ -1,4 +1,4 @@
-package import CPRSCore
+package import CPRSSegmentation
 
 /// A ready-made instruction: what to keep, under which tag, in which units.
 ///

@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 package import CPRSTokenizer
 
 /// The tokens before the context, the same in every window of a request.

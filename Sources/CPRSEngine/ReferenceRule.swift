@@ -17,9 +17,9 @@ struct ReferenceRule: DecisionRule {
         self.tags = request.tags
     }
 
-    mutating func append(text: [UInt8], tokens: [Token], sentenceEnds: [Int]) { self.text.append(text) }
+    mutating func append(text: [UInt8], tokens: [Token], sentences: UnitEnds) { self.text.append(text) }
 
-    mutating func finish(tokens: [Token], sentenceEnds: [Int], total: ContextSize) {}
+    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) {}
 
     mutating func accept(_ tokens: [ScoredToken]) {
         guard let first = tokens.first, let last = tokens.last else { return }
@@ -29,14 +29,18 @@ struct ReferenceRule: DecisionRule {
             tokens: tokens.map { token in
                 token.token.bytes.lowerBound - window.lowerBound..<token.token.bytes.upperBound - window.lowerBound
             },
-            labels: tokens.map(\.label), minSpanTokens: self.minSpanTokens, wholeSentences: self.wholeSentences)
+            labels: ReferenceDecoder.correctedLabels(tokens.map(\.label)), minSpanTokens: self.minSpanTokens, wholeSentences: self.wholeSentences)
         var next = 0
+        var end = window.lowerBound
         for span in spans {
-            let bytes = window.lowerBound + span.stripped.lowerBound..<window.lowerBound + span.stripped.upperBound
-            self.skip(tokens, &next, until: { $0.token.bytes.upperBound > bytes.lowerBound })
-            let start = next
-            self.skip(tokens, &next, until: { $0.token.bytes.lowerBound >= bytes.upperBound }, dropping: false)
-            self.keep(bytes, tokens[start..<next])
+            // A span that grew to a whole sentence may reach into the next one; no byte is handed out twice.
+            let start = max(end, window.lowerBound + span.strippedBytes.lowerBound)
+            end = max(end, window.lowerBound + span.strippedBytes.upperBound)
+            guard start < end else { continue }
+            self.skip(tokens, &next, until: { $0.token.bytes.upperBound > start })
+            let first = next
+            self.skip(tokens, &next, until: { $0.token.bytes.lowerBound >= end }, dropping: false)
+            self.keep(start..<end, tokens[first..<next])
         }
         self.skip(tokens, &next, until: { _ in false })
         self.decidedBytes = window.upperBound

@@ -18,6 +18,7 @@ struct ScoreRule: DecisionRule {
     private var selection = BudgetSelection()
     private var merger: SpanMerger
     private var ready: [KeptSpan] = []
+    private var scoredTokens = 0
     private var decidedBytes = 0
     private var total: ContextSize?
     private var bestDroppedUnit: Float?
@@ -40,32 +41,36 @@ struct ScoreRule: DecisionRule {
         [self.bestDroppedUnit, self.merger.bestDroppedScore].compactMap { $0 }.max()
     }
 
-    mutating func append(text: [UInt8], tokens: [Token], sentenceEnds: [Int]) {
-        var ends: [Int] = []
+    mutating func append(text: [UInt8], tokens: [Token], sentences: UnitEnds) {
+        var ends = UnitEnds()
         self.tokenUnits?.append(text: text, tokens: tokens, into: &ends)
-        self.splitter?.append(text, into: &ends)
-        self.scorer.append(unitEnds: self.usesSentences ? sentenceEnds : ends)
+        self.splitter?.append(text, into: &ends.offsets)
+        if let splitter = self.splitter { ends.settledBytes = splitter.settledBytes }
+        self.take(self.usesSentences ? sentences : ends)
         var matches: [ByteRange] = []
         self.search?.append(text, into: &matches)
         for match in matches { self.forced.insert(match) }
     }
 
-    mutating func finish(tokens: [Token], sentenceEnds: [Int], total: ContextSize) {
-        var ends: [Int] = []
+    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) {
+        var ends = UnitEnds()
         self.tokenUnits?.append(text: [], tokens: tokens, into: &ends)
         self.tokenUnits?.finish(totalBytes: total.bytes, into: &ends)
-        self.splitter?.finish(into: &ends)
-        self.scorer.append(unitEnds: self.usesSentences ? sentenceEnds : ends)
-        self.scorer.finish(totalBytes: total.bytes)
+        self.splitter?.finish(into: &ends.offsets)
+        self.take(self.usesSentences ? sentences : ends)
         var matches: [ByteRange] = []
         self.search?.finish(into: &matches)
         for match in matches { self.forced.insert(match) }
         self.total = total
     }
 
-    mutating func accept(_ tokens: [ScoredToken]) { self.scorer.append(tokens) }
+    mutating func accept(_ tokens: [ScoredToken]) {
+        self.scorer.append(tokens)
+        self.scoredTokens += tokens.count
+    }
 
     mutating func takeDecisions() throws(CPRSError) -> Decisions {
+        if let total = self.total, self.scoredTokens == total.tokens { self.scorer.finish(totalBytes: total.bytes) }
         while let unit = self.scorer.next() { self.waiting.append(unit) }
         self.decideWaiting()
         if let total = self.total, self.decidedBytes == total.bytes { try self.decideRest(total) }
@@ -78,6 +83,10 @@ struct ScoreRule: DecisionRule {
     private var isFinished: Bool { self.total?.bytes == self.decidedBytes }
 
     private var usesSentences: Bool { self.tokenUnits == nil && self.splitter == nil }
+
+    private mutating func take(_ ends: UnitEnds) {
+        self.scorer.append(unitEnds: ends.offsets, settledBytes: ends.settledBytes)
+    }
 
     /// Decides every waiting unit that no later match can reach.
     private mutating func decideWaiting() {
@@ -107,7 +116,7 @@ struct ScoreRule: DecisionRule {
     /// Every unit is known: makes the selection that needed all of them, and ends the last span.
     private mutating func decideRest(_ total: ContextSize) throws(CPRSError) {
         if let budget = self.budget {
-            let selected = try self.selection.select(budget, totalTokens: total.tokens, threshold: self.threshold)
+            let selected = try self.selection.select(budget: budget, totalTokens: total.tokens, threshold: self.threshold)
             for (unit, forced) in selected.kept { self.merger.append(unit, forced: forced, into: &self.ready) }
             self.bestDroppedUnit = selected.bestDroppedScore
             self.selection = BudgetSelection()

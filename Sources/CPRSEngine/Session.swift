@@ -35,7 +35,7 @@ package struct Session: Sendable {
         let patterns = try PatternSet(literals: request.keepLiterals, regexes: request.keepRegexes)
         self.prompt = prompt
         self.tokens = StreamingTokenizer(tokenizer, specialTokens: .text)
-        self.windower = Windower(roomTokens: room)
+        self.windower = Windower(roomTokens: room, startOfToken: tokenizer.start(of:))
         switch request.decoding {
         case .default: self.rule = ScoreRule(request, patterns: patterns)
         case .reference: self.rule = ReferenceRule(request)
@@ -50,13 +50,14 @@ package struct Session: Sendable {
         precondition(!self.inputEnded, "append after finishInput")
         var tokens: [Token] = []
         try self.tokens.append(bytes, into: &tokens)
-        var ends: [Int] = []
-        self.sentences.append(bytes, into: &ends)
+        var ends = UnitEnds()
+        self.sentences.append(bytes, into: &ends.offsets)
+        ends.settledBytes = self.sentences.settledBytes
         self.summary.contextBytes += bytes.count
         self.summary.contextTokens += tokens.count
         self.windower.append(tokens: tokens)
-        self.windower.append(sentenceEnds: ends, settledBytes: self.sentences.settledBytes)
-        self.rule.append(text: bytes, tokens: tokens, sentenceEnds: ends)
+        self.windower.append(sentenceEnds: ends.offsets, settledBytes: ends.settledBytes)
+        self.rule.append(text: bytes, tokens: tokens, sentences: ends)
     }
 
     /// Says that the context is complete.
@@ -70,14 +71,15 @@ package struct Session: Sendable {
         guard self.summary.contextBytes > 0 else {
             throw CPRSError(code: .invalidText, message: "the context is empty (0 bytes): there is nothing to compress")
         }
-        var ends: [Int] = []
-        self.sentences.finish(into: &ends)
+        var ends = UnitEnds()
+        self.sentences.finish(into: &ends.offsets)
+        ends.settledBytes = self.summary.contextBytes
         self.summary.contextTokens += tokens.count
         self.windower.append(tokens: tokens)
-        self.windower.append(sentenceEnds: ends, settledBytes: self.summary.contextBytes)
+        self.windower.append(sentenceEnds: ends.offsets, settledBytes: ends.settledBytes)
         self.windower.finish()
         let total = ContextSize(bytes: self.summary.contextBytes, tokens: self.summary.contextTokens)
-        self.rule.finish(tokens: tokens, sentenceEnds: ends, total: total)
+        self.rule.finish(tokens: tokens, sentences: ends, total: total)
     }
 
     /// The next window that can be scored, or nil until more bytes arrive.
@@ -136,4 +138,15 @@ package struct SessionWindow: Hashable, Sendable {
     package let index: Int
     /// What the critic needs.
     package let input: CriticWindow
+}
+
+extension Tokenizer {
+    /// What a token's bytes begin or continue; a word starts at a blank or a line end.
+    fileprivate func start(of id: TokenID) -> Windower.TokenStart {
+        switch self.bytes(of: id)?.first {
+        case 0x20, 0x0A, 0x0D, 0x09: .word
+        case .some(0x80..<0xC0): .insideCharacter
+        default: .insideWord
+        }
+    }
 }

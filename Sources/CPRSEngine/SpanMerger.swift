@@ -49,9 +49,10 @@ struct SpanMerger: Sendable {
 
     /// Ends the open span: the next unit does not join it.
     mutating func close(into spans: inout [KeptSpan]) {
-        guard var (span, _, weightedScore) = self.open else { return }
+        guard let open = self.open else { return }
         self.open = nil
-        if span.tokens > 0 { span.score = Float(weightedScore / Double(span.tokens)) }
+        var span = open.span
+        if span.tokens > 0 { span.score = Float(open.weightedScore / Double(span.tokens)) }
         if span.forced || span.tokens >= self.minTokens {
             spans.append(span)
         } else {

@@ -54,16 +54,13 @@ struct ForwardVectors {
         guard worst.error <= Self.tolerance else {
             return ("logit \(worst.index): \(worst.expected), got \(worst.got)", worst.error)
         }
-        let labels = try record.list("labels", \.integer)
-        guard labels.count == window.context.count else {
-            return ("\(labels.count) labels for as many tokens as \(window.context.count)", .nan)
-        }
+        let labels = try record.labels("labels")
+        guard labels.count == window.context.count else { return ("\(labels.count) labels", .nan) }
         for (token, label) in labels.enumerated() {
             let expected = logits[token * 4..<token * 4 + 4].sorted(by: >)
-            let row = output.labelLogits[token * 4..<token * 4 + 4]
-            let got = row.indices.max { row[$0] < row[$1] }.map { $0 - row.startIndex }
+            let got = output.scored(token, token: Token(id: 0, bytes: 0..<0), tagCount: 0, outsideTag: nil).label
             if expected[0] - expected[1] > Self.nearTie, got != label {
-                return ("label of token \(token): \(label), got \(got ?? -1)", worst.error)
+                return ("label of token \(token): \(label.letter), got \(got.letter)", worst.error)
             }
         }
         return (nil, worst.error)

@@ -23,11 +23,11 @@ struct SpanVectors {
         guard ours == corrected else { return "labels \(Self.letters(corrected)), got \(Self.letters(ours))" }
         let bytes = Array(text.utf8)
         let spans = ReferenceDecoder.spans(
-            text: bytes, tokens: try record.ranges("token_offsets", in: offsets), labels: labels,
+            text: bytes, tokens: try record.ranges("token_offsets", in: offsets), labels: ours,
             minSpanTokens: try record.member("min_keyword_len", \.integer),
             wholeSentences: try record.member("complete_sentence", \.bool))
         let got = spans.map { span in
-            Recorded(text: String(decoding: bytes[span.stripped], as: UTF8.self), bytes: span.bytes)
+            Recorded(text: String(decoding: bytes[span.strippedBytes], as: UTF8.self), bytes: span.bytes)
         }
         let expected = try record.recordedSpans("spans", offsets)
         return got == expected ? nil : "spans \(expected), got \(got)"
@@ -42,13 +42,6 @@ struct SpanVectors {
 }
 
 extension JSONObject {
-    fileprivate func labels(_ key: String) throws(CPRSError) -> [BIOE] {
-        try self.member(key) { value in
-            let labels = value.string?.map { BIOE(letter: $0) }
-            return labels?.contains(nil) == false ? labels?.compactMap { $0 } : nil
-        }
-    }
-
     fileprivate func recordedSpans(
         _ key: String, _ offsets: CodePointOffsets
     ) throws(CPRSError) -> [SpanVectors.Recorded] {

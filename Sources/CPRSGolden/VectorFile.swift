@@ -58,6 +58,14 @@ extension JSONObject {
         try self.list(key) { $0.integer.flatMap { TokenID(exactly: $0) } }
     }
 
+    /// A member that must be a string of label letters.
+    func labels(_ key: String) throws(CPRSError) -> [BIOE] {
+        try self.member(key) { value in
+            let labels = value.string?.map { BIOE(letter: $0) }
+            return labels?.contains(nil) == false ? labels?.compactMap { $0 } : nil
+        }
+    }
+
     /// A member that must be a list of `[start, end]` pairs of code point offsets into a text.
     func ranges(_ key: String, in text: CodePointOffsets) throws(CPRSError) -> [ByteRange] {
         try self.list(key) { pair in

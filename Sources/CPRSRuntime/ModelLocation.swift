@@ -24,8 +24,9 @@ package enum ModelLocation {
     private static func executableFolder() throws(CPRSError) -> String {
         let capacity = Int(PATH_MAX)
         let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initialized in
-            initialized = buffer.withMemoryRebound(to: CChar.self) {
-                max(0, readlink("/proc/self/exe", $0.baseAddress, capacity))
+            initialized = buffer.withMemoryRebound(to: CChar.self) { path in
+                // The capacity is not 0, so there is a first element.
+                max(0, readlink("/proc/self/exe", path.baseAddress!, capacity))
             }
         }
         guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")) else {

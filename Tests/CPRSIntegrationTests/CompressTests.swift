@@ -18,7 +18,7 @@ internal import Testing
     func spans() throws {
         let text = Array(try Data(contentsOf: URL(fileURLWithPath: Self.story)))
         let result = try self.json([Self.story, "--query", Self.question, "--ratio", "0.05"])
-        let spans = try #require(result["spans"]?.array?.compactMap(\.object))
+        let spans = try #require(result["spans"]?.array).compactMap { $0.object }
         #expect(!spans.isEmpty)
         var tokens = 0
         for span in spans {
@@ -96,7 +96,7 @@ internal import Testing
                 "exclude each other"
             ),
             (["compress", "-", "--query", "q", "--window", "1000000"], "text", 64, "window"),
-            (["compress", "-", "--query", "q", "--threads", "0"], "text", 64, "--threads must be in 1...1024 (got 0)"),
+            (["compress", "-", "--query", "q", "--threads", "0"], "text", 64, "threads must be in 1...256 (got 0)"),
             (["compress", "-", "--query", "q", "--keep-regex", "("], "text", 64, "("),
             (["compress", "-", "--query", "q", "--model", "/no/such/model"], "text", 66, "/no/such/model"),
             (["compress", "-", "--query", "q", "--granularity", "page"], "text", 64, "page"),

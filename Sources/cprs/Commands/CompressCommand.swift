@@ -66,7 +66,7 @@ struct CompressCommand: ParsableCommand {
         let source = try ContextSource(path: self.file)
 
         let model = try LoadedModel(
-            folder: self.modelOptions.folder(), threads: self.modelOptions.threadCount(), windowTokens: self.window)
+            folder: self.modelOptions.folder(), threads: self.modelOptions.threadCount, windowTokens: self.window)
         self.chooseInstruction(&request, preset: preset, trained: model.trainedInstruction)
         try self.checkQuery(preset: preset)
         let session = try model.session(for: request)

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import CPRSCore
 internal import CPRSRuntime
-internal import Glibc
+internal import CPRSTensors
 
 /// Which model to use and how much of the machine.
 struct ModelOptions: ParsableArguments {
@@ -16,23 +16,12 @@ struct ModelOptions: ParsableArguments {
     /// The model's folder.
     func folder() throws(CPRSError) -> String {
         if let model = self.model { return model }
-        return try ModelLocation.defaultFolder()
+        return try Self.defaultFolder()
     }
 
-    /// The number of threads, checked.
-    func threadCount() throws(CPRSError) -> Int {
-        let cores = Self.availableCores()
-        let threads = self.threads ?? cores
-        guard (1...1024).contains(threads) else {
-            throw CPRSError(code: .invalidArgument, message: "--threads must be in 1...1024 (got \(threads))")
-        }
-        return threads
-    }
+    /// The folder of the model that ships with cprs.
+    static func defaultFolder() throws(CPRSError) -> String { try ModelLocation.defaultFolder() }
 
-    /// Cores that the scheduler lets this process run on; fewer than the machine's under taskset or a cpuset.
-    private static func availableCores() -> Int {
-        var set = cpu_set_t()
-        guard sched_getaffinity(0, MemoryLayout<cpu_set_t>.size, &set) == 0 else { return 1 }
-        return max(1, withUnsafeBytes(of: &set) { bytes in bytes.reduce(0) { $0 + $1.nonzeroBitCount } })
-    }
+    /// The number of threads; the pool checks its range.
+    var threadCount: Int { self.threads ?? ComputePool.availableCores }
 }

@@ -33,7 +33,7 @@ struct TokenizeCommand: ParsableCommand {
     var bench: Int?
 
     func run() throws {
-        let folder = try self.model ?? ModelOptions.parse([]).folder()
+        let folder = try self.model ?? ModelOptions.defaultFolder()
         let source = try ContextSource(path: self.file)
         if let repeats = self.bench { return try self.time(folder: folder, source: source, repeats: repeats) }
         var stream = StreamingTokenizer(

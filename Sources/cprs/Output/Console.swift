@@ -8,12 +8,16 @@ enum Console {
     /// Whether a person is looking at standard output.
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+    // The command line prints from its one main thread only.
+    nonisolated(unsafe) private static var buffer: [UInt8] = []
+    private static let bufferBytes = 1 << 16
+
     /// Appends bytes to standard output; buffered until ``flush()``.
     ///
     /// A write that fails (a full disk) ends the program with a message: output that is silently short is worse.
     static func write(_ bytes: some Sequence<UInt8>) {
-        let block = Array(bytes)
-        if fwrite(block, 1, block.count, stdout) != block.count { Self.failed() }
+        self.buffer.append(contentsOf: bytes)
+        if self.buffer.count >= self.bufferBytes { self.flush() }
     }
 
     /// Appends text to standard output.
@@ -21,7 +25,15 @@ enum Console {
 
     /// Hands everything written to the system.
     static func flush() {
-        if fflush(stdout) != 0 { Self.failed() }
+        var start = 0
+        while start < self.buffer.count {
+            let written = self.buffer.withUnsafeBytes { bytes in
+                Glibc.write(STDOUT_FILENO, bytes.baseAddress?.advanced(by: start), bytes.count - start)
+            }
+            if written < 0, errno != EINTR { self.failed() }
+            start += max(0, written)
+        }
+        self.buffer.removeAll(keepingCapacity: true)
     }
 
     /// Writes a message for the person at the terminal.

@@ -1,1 +1,0 @@
-#include "cprs_kernels.h"

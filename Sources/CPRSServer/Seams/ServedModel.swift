@@ -1,0 +1,45 @@
+package import CPRSCore
+package import CPRSTokenizer
+
+/// What serves new requests; replaced as a whole when the model is.
+package protocol ModelProviding: Sendable {
+    /// The model for a request that starts now. The request keeps it to its end.
+    func current() -> ServedModel
+}
+
+/// A model as a request sees it.
+package struct ServedModel: Sendable {
+    /// The folder's name.
+    package var name: String
+    /// SHA-256 of the weights, 64 hexadecimal digits.
+    package var sha256: String
+    /// Text to token ids.
+    package var tokenizer: Tokenizer
+    /// What its critic takes in one window.
+    package var limits: CriticLimits
+    /// The instruction that it was trained with, if its config states one.
+    package var trainedInstruction: String?
+    /// Where its windows are scored.
+    package var scoring: any WindowScoring
+
+    package init(
+        name: String, sha256: String, tokenizer: Tokenizer, limits: CriticLimits, trainedInstruction: String?,
+        scoring: any WindowScoring
+    ) {
+        self.name = name
+        self.sha256 = sha256
+        self.tokenizer = tokenizer
+        self.limits = limits
+        self.trainedInstruction = trainedInstruction
+        self.scoring = scoring
+    }
+}
+
+/// A model that is never replaced.
+package struct FixedModel: ModelProviding {
+    private let model: ServedModel
+
+    package init(_ model: ServedModel) { self.model = model }
+
+    package func current() -> ServedModel { self.model }
+}

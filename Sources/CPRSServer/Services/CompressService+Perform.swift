@@ -1,0 +1,83 @@
+internal import CPRSCore
+internal import CPRSWire
+
+extension CompressService {
+    /// Runs a request from admission to its summary, and tells the observer.
+    func perform(
+        _ plan: RequestPlan, name: RequestName, source: RequestSource,
+        send: (Cprs_V1_CompressResponse) async throws -> Void
+    ) async throws {
+        var wasAdmitted = false
+        do {
+            try await self.gate.withPermit(userID: name.client.userID) {
+                wasAdmitted = true
+                self.observer.record(.admitted(name))
+                try await self.run(plan, name: name, source: source, send: send)
+            }
+        } catch {
+            let error = ServiceError(any: error)
+            self.observer.record(wasAdmitted ? .failed(name, error) : .refused(name.client, error))
+            throw error
+        }
+    }
+
+    private func run(
+        _ plan: RequestPlan, name: RequestName, source: RequestSource,
+        send: (Cprs_V1_CompressResponse) async throws -> Void
+    ) async throws {
+        let engine = try RequestEngine(
+            plan, tokenizer: source.tokenizer, limits: source.limits, maxHeldBytes: self.limits.maxHeldBytes)
+        try await send(.with { $0.accepted = self.accepted(plan, name: name, source: source, engine: engine) })
+        var recording: Recording?
+        if plan.retainsScores, let model = source.model {
+            recording = Recording(request: plan.request, model: model, maxBytes: self.store.maxRecordingBytes)
+        }
+        // The run ends before this function does, so what it captures need not escape.
+        try await withoutActuallyEscaping(send) { send in
+            var run = RequestRun(
+                engine: engine, plan: plan, limits: self.limits, recording: recording, nextChunk: source.nextChunk,
+                score: { try await source.score($0, name.client) },
+                onFirstDecision: { self.observer.record(.firstDecision(name, after: $0)) },
+                send: { message in try await send(.with { $0.decisions = message }) })
+            try await run.run()
+            try await self.finish(run, name: name, send: send)
+        }
+    }
+
+    private func finish(
+        _ run: RequestRun, name: RequestName, send: (Cprs_V1_CompressResponse) async throws -> Void
+    ) async throws {
+        var summary = run.engine.summary()
+        if let recording = run.recording {
+            let held = self.store.insert(recording, id: name.id, userID: name.client.userID)
+            summary.recutSeconds = UInt32(held.seconds)
+        }
+        try await send(.with { $0.summary = summary })
+        self.observer.record(.finished(name, RequestFigures(summary)))
+    }
+
+    private func accepted(
+        _ plan: RequestPlan, name: RequestName, source: RequestSource, engine: RequestEngine
+    ) -> Cprs_V1_Accepted {
+        var accepted = Cprs_V1_Accepted()
+        accepted.requestID = name.id
+        accepted.clientRequestID = name.clientRequestID
+        accepted.model = source.modelInfo
+        accepted.limits = self.limits.wire
+        accepted.windowTokens = UInt32(plan.request.windowTokens ?? source.limits.trainedWindowTokens)
+        accepted.promptTokens = UInt32(engine.promptTokens)
+        return accepted
+    }
+}
+
+extension RequestFigures {
+    fileprivate init(_ summary: Cprs_V1_Summary) {
+        self.init()
+        self.inputBytes = Int(summary.inputBytes)
+        self.inputTokens = Int(summary.inputTokens)
+        self.keptTokens = Int(summary.keptTokens)
+        self.windows = Int(summary.windows)
+        self.unscoredBytes = Int(summary.unscoredBytes)
+        self.elapsed = .microseconds(Int64(summary.timings.totalUs))
+    }
+}

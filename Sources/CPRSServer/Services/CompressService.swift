@@ -1,0 +1,136 @@
+internal import CPRSCore
+internal import CPRSEngine
+internal import CPRSTokenizer
+package import CPRSWire
+package import GRPCCore
+
+/// The compressor's RPCs over a scoring seam.
+package final class CompressService: Sendable {
+    let models: any ModelProviding
+    let limits: ServiceLimits
+    let observer: any ServiceObserver
+    let store: RecutStore
+    /// Who may start a request.
+    package let gate: AdmissionGate
+
+    package init(models: any ModelProviding, limits: ServiceLimits, observer: any ServiceObserver = SilentObserver()) {
+        self.models = models
+        self.limits = limits
+        self.observer = observer
+        self.store = RecutStore(capacity: limits.maxRetainedBytes, retention: limits.retention)
+        self.gate = AdmissionGate(limits: limits)
+    }
+
+    /// Lets go of recordings whose time is over. Call it now and then: text must not stay longer than was promised.
+    package func removeExpiredRecordings() { self.store.removeExpired() }
+
+    /// Bytes held for `Recut`.
+    package var retainedBytes: Int { self.store.byteCount }
+}
+
+extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
+    package func compress(
+        request: StreamingServerRequest<Cprs_V1_CompressRequest>, context: ServerContext
+    ) async throws -> StreamingServerResponse<Cprs_V1_CompressResponse> {
+        let scope = CallScope(request.metadata)
+        let reader = RequestReader(request.messages)
+        return StreamingServerResponse { writer in
+            try await scope.run(context) {
+                let begin = try await reader.begin()
+                let model = self.models.current()
+                let plan = try RequestPlan(begin, model: model)
+                let source = RequestSource(model: model, nextChunk: { try await reader.nextChunk() })
+                let name = self.name("Compress", plan, scope)
+                try await self.perform(plan, name: name, source: source) { try await writer.write($0) }
+                return [:]
+            }
+        }
+    }
+
+    package func compressText(
+        request: ServerRequest<Cprs_V1_CompressTextRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Cprs_V1_CompressTextResponse> {
+        let scope = CallScope(request.metadata)
+        return try await scope.run(context) {
+            var begin = request.message.begin
+            begin.includeText = true
+            let model = self.models.current()
+            let plan = try RequestPlan(begin, model: model)
+            let text = InputChunk(bytes: [UInt8](wire: request.message.text), documentID: "")
+            let source = RequestSource(model: model, chunks: [text])
+            let answer = TextAnswer()
+            try await self.perform(plan, name: self.name("CompressText", plan, scope), source: source) {
+                await answer.append($0)
+            }
+            return ServerResponse(message: await answer.response)
+        }
+    }
+
+    package func recut(
+        request: ServerRequest<Cprs_V1_RecutRequest>, context: ServerContext
+    ) async throws -> StreamingServerResponse<Cprs_V1_CompressResponse> {
+        let scope = CallScope(request.metadata)
+        return StreamingServerResponse { writer in
+            try await scope.run(context) {
+                let recut = request.message
+                let recording = try self.store.recording(id: recut.requestID, userID: scope.userID)
+                let plan = try RequestPlan(recut, of: recording.request)
+                let source = RequestSource(recording: recording)
+                let name = self.name("Recut", plan, scope)
+                try await self.perform(plan, name: name, source: source) { try await writer.write($0) }
+                return [:]
+            }
+        }
+    }
+
+    package func countTokens(
+        request: ServerRequest<Cprs_V1_CountTokensRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Cprs_V1_CountTokensResponse> {
+        let scope = CallScope(request.metadata)
+        return try await scope.run(context) {
+            try await self.gate.withPermit(userID: scope.userID) {
+                let model = self.models.current()
+                var tokenizer = StreamingTokenizer(model.tokenizer, specialTokens: .text)
+                var response = Cprs_V1_CountTokensResponse()
+                let text = InputChunk(bytes: [UInt8](wire: request.message.text), documentID: "")
+                for slice in text.slices() {
+                    var tokens: [Token] = []
+                    try tokenizer.append(slice.bytes, into: &tokens)
+                    response.tokens += UInt64(tokens.count)
+                    await Task.yield()
+                }
+                var tokens: [Token] = []
+                try tokenizer.finish(into: &tokens)
+                response.tokens += UInt64(tokens.count)
+                response.model = model.wire
+                return ServerResponse(message: response)
+            }
+        }
+    }
+
+    package func getModelInfo(
+        request: ServerRequest<Cprs_V1_GetModelInfoRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Cprs_V1_GetModelInfoResponse> {
+        let model = self.models.current()
+        var response = Cprs_V1_GetModelInfoResponse()
+        response.model = model.wire
+        response.limits = self.limits.wire
+        response.presets = Preset.all.map { $0.resolved(trained: model.trainedInstruction).wire }
+        return ServerResponse(message: response)
+    }
+
+    private func name(_ method: String, _ plan: RequestPlan, _ scope: CallScope) -> RequestName {
+        RequestName(
+            method: method, id: Self.newID(), clientRequestID: plan.clientRequestID,
+            client: ClientIdentity(userID: scope.userID, requestClass: plan.requestClass))
+    }
+
+    /// 128 random bits: nobody guesses another user's.
+    private static func newID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<2).map { _ in
+            let digits = String(generator.next() as UInt64, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}

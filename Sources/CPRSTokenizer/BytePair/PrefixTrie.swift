@@ -1,0 +1,112 @@
+internal import CPRSCore
+
+/// Finds the longest token that a text starts with.
+///
+/// A trie whose edges lie in one hash table. A node that is a token has that token's id as its number, so that walking
+/// needs no second look-up; the other nodes are numbered from the vocabulary's size on. The first two bytes, where the
+/// trie is bushy, are one look-up in a plain table.
+struct PrefixTrie: Sendable {
+    private struct Edge: BitwiseCopyable, Sendable {
+        /// `parent << 8 | byte`; all bits set where there is none.
+        var key: UInt32
+        /// The child's number, and the top bit if it has children.
+        var child: UInt32
+    }
+
+    /// Largest node number: a key keeps 24 bits for it, and the last one would look like an empty edge.
+    static let maxNode: UInt32 = 1 << 24 - 2
+    private static let noEdge = Edge(key: .max, child: 0)
+    private static let hasChildren: UInt32 = 1 << 31
+    private static let missing = UInt32.max
+
+    private let tokenCount: UInt32
+    /// By the first byte: the token of that byte.
+    private let bytes: FixedTable<UInt32>
+    /// By the first byte, then the second: the node of both, or ``missing``.
+    private let pairs: FixedTable<UInt32>
+    private let edges: FixedTable<Edge>
+    private let edgeShift: UInt32
+    private var nextNode: UInt32
+
+    /// An empty trie.
+    ///
+    /// - Parameters:
+    ///   - byteTokens: the token of each byte, 256 of them.
+    ///   - tokenCount: every token is below it.
+    ///   - totalBytes: the sum of the lengths of all tokens that will be inserted, a bound on the nodes.
+    init(byteTokens: [TokenID], tokenCount: Int, totalBytes: Int) {
+        self.tokenCount = UInt32(tokenCount)
+        self.nextNode = UInt32(tokenCount)
+        self.bytes = FixedTable(repeating: 0, count: 256)
+        for (byte, token) in byteTokens.enumerated() { self.bytes[byte] = UInt32(token) }
+        self.pairs = FixedTable(repeating: Self.missing, count: 1 << 16)
+        let slots = MergeTable.powerOfTwo(atLeast: totalBytes + 16)
+        self.edges = FixedTable(repeating: Self.noEdge, count: slots)
+        self.edgeShift = UInt32(32 - slots.trailingZeroBitCount)
+    }
+
+    /// Inserts a token of at least two bytes. Shorter tokens must have been inserted before longer ones.
+    ///
+    /// - Returns: the longest token that is a proper prefix of it, or nil if the node numbers are used up.
+    mutating func insert(_ token: TokenID, _ text: UnsafeBufferPointer<UInt8>) -> TokenID? {
+        let pair = Int(text[0]) << 8 | Int(text[1])
+        var prefix = TokenID(bitPattern: self.bytes[Int(text[0])])
+        var link = self.pairs.base + pair
+        if link.pointee == Self.missing {
+            guard let node = self.newNode(for: token, isLast: text.count == 2) else { return nil }
+            link.pointee = node
+        }
+        for index in 2..<max(text.count, 2) {
+            let parent = link.pointee & ~Self.hasChildren
+            link.pointee |= Self.hasChildren
+            if parent < self.tokenCount { prefix = TokenID(bitPattern: parent) }
+            let edge = self.edge(parent, text[index])
+            if edge.pointee.key == .max {
+                guard let node = self.newNode(for: token, isLast: index == text.count - 1) else { return nil }
+                edge.pointee = Edge(key: parent << 8 | UInt32(text[index]), child: node)
+            }
+            // The child lies behind the key: `Edge` has two fields of one type, without padding.
+            link = UnsafeMutableRawPointer(edge).assumingMemoryBound(to: UInt32.self) + 1
+        }
+        return prefix
+    }
+
+    /// The longest token that the text from `start` to `end` (not empty) begins with.
+    @inline(__always)
+    func longestPrefix(_ text: UnsafePointer<UInt8>, from start: Int, to end: Int) -> TokenID {
+        var best = self.bytes[Int(text[start])]
+        guard start &+ 1 < end else { return TokenID(bitPattern: best) }
+        var link = self.pairs[Int(text[start]) << 8 | Int(text[start &+ 1])]
+        guard link != Self.missing else { return TokenID(bitPattern: best) }
+        var offset = start &+ 2
+        while true {
+            let node = link & ~Self.hasChildren
+            if node < self.tokenCount { best = node }
+            guard link >= Self.hasChildren, offset < end else { break }
+            let edge = self.edge(node, text[offset]).pointee
+            if edge.key == .max { break }
+            link = edge.child
+            offset &+= 1
+        }
+        return TokenID(bitPattern: best)
+    }
+
+    /// The edge from `parent` by `byte`, or the empty place where it would go.
+    @inline(__always)
+    private func edge(_ parent: UInt32, _ byte: UInt8) -> UnsafeMutablePointer<Edge> {
+        let key = parent << 8 | UInt32(byte)
+        var index = Int(truncatingIfNeeded: (key &* 0x9E37_79B1) >> self.edgeShift)
+        while true {
+            let edge = self.edges.base + index
+            if edge.pointee.key == key || edge.pointee.key == .max { return edge }
+            index = (index &+ 1) & (self.edges.count &- 1)
+        }
+    }
+
+    private mutating func newNode(for token: TokenID, isLast: Bool) -> UInt32? {
+        if isLast { return UInt32(token) }
+        guard self.nextNode < Self.maxNode else { return nil }
+        defer { self.nextNode += 1 }
+        return self.nextNode
+    }
+}

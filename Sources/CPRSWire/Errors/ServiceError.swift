@@ -1,0 +1,79 @@
+package import CPRSCore
+
+/// Why a call failed, with the figures that a caller can act on.
+package struct ServiceError: Error, Hashable, Sendable {
+    /// `google.rpc.ErrorInfo.reason`.
+    package enum Reason: String, CaseIterable, Sendable {
+        case invalidArgument = "INVALID_ARGUMENT"
+        case invalidText = "INVALID_TEXT"
+        case overloaded = "OVERLOADED"
+        case contextTooLarge = "CONTEXT_TOO_LARGE"
+        case budgetTooSmall = "BUDGET_TOO_SMALL"
+        case expired = "EXPIRED"
+        case notFound = "NOT_FOUND"
+        case deadlineExceeded = "DEADLINE_EXCEEDED"
+        case cancelled = "CANCELLED"
+        case draining = "DRAINING"
+        case `internal` = "INTERNAL"
+    }
+
+    package var reason: Reason
+    /// One or two sentences: field, allowed range, value received.
+    package var message: String
+    /// The field that was refused, by its name in the protocol.
+    package var field: String?
+    /// Offset of the first byte of the context that was refused.
+    package var byteOffset: Int?
+    /// The least budget that would do, in tokens.
+    package var minimumTokens: Int?
+    /// The limit that was exceeded, in bytes.
+    package var limit: Int?
+    /// When the same request may succeed.
+    package var retryAfter: Duration?
+
+    package init(_ reason: Reason, _ message: String, field: String? = nil) {
+        self.reason = reason
+        self.message = message
+        self.field = field
+    }
+
+    /// A field is out of its range.
+    package static func invalid(_ field: String, _ message: String) -> Self {
+        Self(.invalidArgument, "\(field) \(message)", field: field)
+    }
+}
+
+extension ServiceError {
+    /// An error of the engine or the model.
+    ///
+    /// - Parameter field: the field of the request that the failing step came from, if it is known.
+    package init(_ error: CPRSError, field: String? = nil) {
+        switch error.code {
+        case .invalidArgument: self.init(.invalidArgument, error.message, field: field)
+        case .invalidText:
+            self.init(.invalidText, error.message, field: "chunk.text")
+            // The core's error carries its figures in the sentence alone.
+            self.byteOffset = Self.number(in: error.message, after: "byte ")
+        case .budgetTooSmall:
+            self.init(.budgetTooSmall, error.message, field: "selection.budget")
+            self.minimumTokens = Self.number(in: error.message, after: "at least ")
+        case .overloaded:
+            self.init(.overloaded, error.message)
+            self.retryAfter = Self.overloadDelay
+        case .cancelled: self.init(.cancelled, error.message)
+        default: self.init(.internal, error.message)
+        }
+    }
+
+    /// When a full queue is worth another try.
+    package static let overloadDelay: Duration = .milliseconds(500)
+
+    private static func number(in message: String, after marker: String) -> Int? {
+        guard let start = message.firstRange(of: marker)?.upperBound else { return nil }
+        return Int(message[start...].prefix { $0.isNumber })
+    }
+}
+
+extension ServiceError: CustomStringConvertible {
+    package var description: String { "\(self.reason.rawValue): \(self.message)" }
+}
