@@ -1,3 +1,16 @@
+/// How many elements a queue holds.
+package struct QueueLimits: Hashable, Sendable {
+    /// In all.
+    package var total: Int
+    /// Of one user, so that one user's crowd does not shut the others out.
+    package var perUser: Int
+
+    package init(total: Int, perUser: Int) {
+        self.total = total
+        self.perUser = perUser
+    }
+}
+
 /// Windows that wait to be scored, and the order in which they are.
 ///
 /// Three levels. Interactive work goes before batch work, which gets ``batchShare`` of the tokens while both wait. Within
@@ -7,46 +20,14 @@ package struct FairQueue<Element: Sendable>: Sendable {
     /// Where an element lies, to take it out again.
     package struct Ticket: Hashable, Sendable {
         package let owner: WorkOwner
-        fileprivate let number: UInt64
-    }
-
-    /// How many elements may wait.
-    package struct Limits: Hashable, Sendable {
-        /// In all.
-        package var total: Int
-        /// Of one user, so that one user's crowd does not shut the others out.
-        package var perUser: Int
-
-        package init(total: Int, perUser: Int) {
-            self.total = total
-            self.perUser = perUser
-        }
+        let number: UInt64
     }
 
     /// The part of the tokens that batch work gets while interactive work waits too: one in nine.
     package static var batchShare: Double { 1.0 / Double(Self.interactivePerBatch + 1) }
     private static var interactivePerBatch: Int { 8 }
 
-    private struct Entry {
-        var number: UInt64
-        var cost: Int
-        var element: Element
-    }
-
-    /// One user's requests of one class.
-    private struct UserQueue {
-        var clock = FairClock<UInt64>()
-        var requests: [UInt64: [Entry]] = [:]
-    }
-
-    /// One class.
-    private struct ClassQueue {
-        var clock = FairClock<UInt32>()
-        var users: [UInt32: UserQueue] = [:]
-        var count = 0
-    }
-
-    package let limits: Limits
+    package let limits: QueueLimits
     private var classes = WorkOwner.Urgency.allCases.map { _ in ClassQueue() }
     private var waitingPerUser: [UInt32: Int] = [:]
     /// Eighths of a token that interactive work, served while batch work waited, has earned the latter.
@@ -58,7 +39,7 @@ package struct FairQueue<Element: Sendable>: Sendable {
     /// Sum of their costs.
     package private(set) var cost = 0
 
-    package init(limits: Limits) { self.limits = limits }
+    package init(limits: QueueLimits) { self.limits = limits }
 
     /// Adds an element.
     ///
@@ -78,16 +59,16 @@ package struct FairQueue<Element: Sendable>: Sendable {
 
     /// Takes the element whose turn it is.
     ///
-    /// - Parameter accepts: looks at that element and its cost; if it answers false, nothing is taken.
+    /// - Parameter accepts: looks at that element; if it answers false, nothing is taken.
     /// - Returns: nil if nothing waits or `accepts` declined. An empty queue forgets who was owed what: call it only when
     ///   the previous element is done.
-    package mutating func popNext(where accepts: (Element, Int) -> Bool = { _, _ in true }) -> Element? {
+    package mutating func popNext(where accepts: (Element) -> Bool = { _ in true }) -> Element? {
         guard self.count > 0 else {
             self.forgetDebts()
             return nil
         }
         let urgency = self.nextClass()
-        guard let (owner, entry) = self.classes[urgency.rawValue].peek(), accepts(entry.element, entry.cost) else {
+        guard let (owner, entry) = self.classes[urgency.rawValue].peek(), accepts(entry.element) else {
             return nil
         }
         self.classes[urgency.rawValue].takeFirst(of: owner)
@@ -133,47 +114,5 @@ package struct FairQueue<Element: Sendable>: Sendable {
     private mutating func forgetDebts() {
         self.batchCredit = 0
         for index in self.classes.indices { self.classes[index] = ClassQueue() }
-    }
-}
-
-extension FairQueue.ClassQueue {
-    fileprivate mutating func append(_ entry: FairQueue.Entry, for owner: WorkOwner) {
-        self.users[owner.user, default: FairQueue.UserQueue()].requests[owner.request, default: []].append(entry)
-        self.users[owner.user]?.clock.activate(owner.request)
-        self.clock.activate(owner.user)
-        self.count += 1
-    }
-
-    /// The element whose turn it is; its owner's urgency is of no meaning here.
-    fileprivate func peek() -> (owner: WorkOwner, entry: FairQueue.Entry)? {
-        guard let user = self.clock.next(), let queue = self.users[user], let request = queue.clock.next(),
-            let entry = queue.requests[request]?.first
-        else { return nil }
-        return (WorkOwner(user: user, request: request), entry)
-    }
-
-    fileprivate mutating func takeFirst(of owner: WorkOwner) {
-        guard let entry = self.users[owner.user]?.requests[owner.request]?.first else { return }
-        self.clock.charge(owner.user, cost: entry.cost)
-        self.users[owner.user]?.clock.charge(owner.request, cost: entry.cost)
-        _ = self.remove(entry.number, of: owner)
-    }
-
-    fileprivate mutating func remove(_ number: UInt64, of owner: WorkOwner) -> FairQueue.Entry? {
-        guard let queue = self.users[owner.user]?.requests[owner.request],
-            let index = queue.firstIndex(where: { $0.number == number })
-        else { return nil }
-        let entry = queue[index]
-        self.users[owner.user]?.requests[owner.request]?.remove(at: index)
-        self.count -= 1
-        guard queue.count == 1 else { return entry }
-        self.users[owner.user]?.requests[owner.request] = nil
-        self.users[owner.user]?.clock.deactivate(owner.request)
-        if self.users[owner.user]?.requests.isEmpty == true {
-            // The requests' own debts go with the user's last window: they settle within a user, among friends.
-            self.users[owner.user] = nil
-            self.clock.deactivate(owner.user)
-        }
-        return entry
     }
 }
