@@ -1,5 +1,5 @@
 internal import CPRSCore
-package import CPRSWire
+internal import CPRSWire
 internal import Synchronization
 
 /// Counts requests, and turns away what is too many or too late.

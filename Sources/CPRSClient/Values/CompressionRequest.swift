@@ -3,11 +3,11 @@ internal import CPRSWire
 /// What to keep of a context.
 public struct CompressionRequest: Hashable, Sendable {
     /// What the model is told.
-    public enum Task: Hashable, Sendable {
-        /// A ready instruction: `fact`, `needle`, `chain`, `pair`, `keyword` or `paragraph`.
+    public enum Instruction: Hashable, Sendable {
+        /// A ready one: `fact`, `needle`, `chain`, `pair`, `keyword` or `paragraph`.
         case preset(String)
-        /// An instruction in full.
-        case instruction(String)
+        /// One of your own, in full.
+        case text(String)
     }
 
     /// What happens when the deadline passes.
@@ -19,7 +19,7 @@ public struct CompressionRequest: Hashable, Sendable {
     }
 
     /// What the model is told.
-    public var task: Task
+    public var instruction: Instruction
     /// The question. May be empty where the instruction needs none.
     public var query: String
     /// Category words; empty for the preset's, or those in the instruction's tagging rules.
@@ -47,13 +47,13 @@ public struct CompressionRequest: Hashable, Sendable {
 
     /// A request with a ready instruction.
     public init(preset: String = "fact", query: String) {
-        self.task = .preset(preset)
+        self.instruction = .preset(preset)
         self.query = query
     }
 
     /// A request with an instruction of your own.
     public init(instruction: String, query: String) {
-        self.task = .instruction(instruction)
+        self.instruction = .text(instruction)
         self.query = query
     }
 }
@@ -62,9 +62,9 @@ extension CompressionRequest {
     /// As it travels.
     var wire: Cprs_V1_Begin {
         var begin = Cprs_V1_Begin()
-        switch self.task {
+        switch self.instruction {
         case .preset(let name): begin.preset = name
-        case .instruction(let text): begin.instruction = text
+        case .text(let text): begin.instruction = text
         }
         begin.query = self.query
         begin.tags = self.tags

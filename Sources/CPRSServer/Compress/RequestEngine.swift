@@ -2,6 +2,7 @@ internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSTokenizer
 internal import CPRSWire
+internal import SwiftProtobuf
 
 /// One request without its concurrency: bytes and scores go in, windows and messages come out.
 struct RequestEngine: Sendable {

@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix

@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 internal import Glibc
 
 /// A Unix stream socket that listens, made here or handed over by whoever started the process.

@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 internal import Glibc
 
 /// Who is at the other end of a Unix socket, as the kernel recorded it when the peer connected.
@@ -20,16 +20,17 @@ package struct PeerCredentials: Hashable, Sendable {
     ///
     /// Source: unix(7), SO_PEERCRED; SO_PEERGROUPS since Linux 4.13.
     package init(socket descriptor: Int32) throws(CPRSError) {
-        var credentials = ucred()
-        var length = socklen_t(MemoryLayout<ucred>.size)
+        // struct ucred: process, user, group; Glibc's module leaves it out.
+        var credentials: [UInt32] = [0, 0, 0]
+        var length = socklen_t(credentials.count * MemoryLayout<UInt32>.stride)
         guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &length) == 0 else {
             throw CPRSError(
                 code: .invalidArgument,
                 message: "descriptor \(descriptor) is not a connected Unix socket: \(String(cString: strerror(errno)))")
         }
         self.init(
-            userID: credentials.uid, processID: credentials.pid,
-            groupIDs: [credentials.gid] + Self.supplementaryGroups(descriptor))
+            userID: credentials[1], processID: Int32(bitPattern: credentials[0]),
+            groupIDs: [credentials[2]] + Self.supplementaryGroups(descriptor))
     }
 
     /// `SO_PEERGROUPS` of asm-generic/socket.h, which Glibc's module does not name.

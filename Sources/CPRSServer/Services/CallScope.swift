@@ -69,3 +69,12 @@ struct CallScope: Sendable {
         }
     }
 }
+
+extension RPCWriter {
+    /// Writes a message; suspends while the receiver does not read.
+    ///
+    /// - Throws: `cancelled` when the receiver is gone.
+    func deliver(_ message: Element) async throws {
+        do { try await self.write(message) } catch { throw ServiceError(broken: error) }
+    }
+}

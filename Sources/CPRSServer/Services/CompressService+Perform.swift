@@ -1,5 +1,7 @@
 internal import CPRSCore
+internal import CPRSEngine
 internal import CPRSWire
+internal import SwiftProtobuf
 
 extension CompressService {
     /// Runs a request from admission to its summary, and tells the observer.

@@ -41,7 +41,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
                 let plan = try RequestPlan(begin, model: model)
                 let source = RequestSource(model: model, nextChunk: { try await reader.nextChunk() })
                 let name = self.name("Compress", plan, scope)
-                try await self.perform(plan, name: name, source: source) { try await writer.write($0) }
+                try await self.perform(plan, name: name, source: source) { try await writer.deliver($0) }
                 return [:]
             }
         }
@@ -77,7 +77,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
                 let plan = try RequestPlan(recut, of: recording.request)
                 let source = RequestSource(recording: recording)
                 let name = self.name("Recut", plan, scope)
-                try await self.perform(plan, name: name, source: source) { try await writer.write($0) }
+                try await self.perform(plan, name: name, source: source) { try await writer.deliver($0) }
                 return [:]
             }
         }

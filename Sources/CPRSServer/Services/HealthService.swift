@@ -1,6 +1,7 @@
 internal import CPRSCore
 package import CPRSWire
 package import GRPCCore
+internal import SwiftProtobuf
 internal import Synchronization
 
 /// `grpc.health.v1.Health`: whether the server and its compressor take requests.

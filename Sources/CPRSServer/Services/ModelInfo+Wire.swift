@@ -1,3 +1,4 @@
+internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSSegmentation
 internal import CPRSWire

@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 package import CPRSWire
 package import GRPCCore
 internal import SwiftProtobuf

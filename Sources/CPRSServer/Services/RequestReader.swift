@@ -33,9 +33,21 @@ actor RequestReader {
         return InputChunk(bytes: [UInt8](wire: chunk.text), documentID: chunk.documentID)
     }
 
+    /// - Throws: `cancelled` when the stream breaks; what is wrong with a message that cannot be read.
     private func next() async throws -> Cprs_V1_CompressRequest? {
         var messages = self.messages
         defer { self.messages = messages }
-        return try await messages.next(isolation: self)
+        do { return try await messages.next(isolation: self) } catch {
+            throw ServiceError(broken: error)
+        }
+    }
+}
+
+extension ServiceError {
+    /// Why a stream broke: through what was sent over it, or because its other end is gone.
+    init(broken error: any Error) {
+        self.init(any: error)
+        let isAboutAMessage = self.reason == .invalidArgument || self.reason == .overloaded
+        if !isAboutAMessage, !(error is ServiceError) { self = Self(.cancelled, "the caller went away") }
     }
 }

@@ -11,7 +11,7 @@ actor TextAnswer {
             guard !decisions.provisional else { return }
             for var span in decisions.kept {
                 self.response.text += span.text
-                span.text = .init()
+                span.text = .init(wire: [])
                 self.response.kept.append(span)
             }
         case .summary(let summary): self.response.summary = summary

@@ -17,7 +17,7 @@ extension ServiceError {
         if self.reason == .budgetTooSmall {
             details.append(
                 .preconditionFailure(violations: [
-                    .init(type: self.reason.rawValue, subject: self.field ?? "selection.budget", description: self.message)
+                    .init(type: self.reason.rawValue, subject: self.field ?? "", description: self.message)
                 ]))
         }
         if let delay = self.retryAfter { details.append(.retryInfo(delay: delay)) }
@@ -31,7 +31,7 @@ extension ServiceError {
         let reason = info.flatMap { Reason(rawValue: $0.reason) } ?? Reason(error.code)
         self.init(reason, error.message)
         self.field = details.lazy.compactMap(\.badRequest?.violations.first?.field).first
-            ?? details.lazy.compactMap(\.preconditionFailure?.violations.first?.subject).first
+            ?? details.lazy.compactMap(\.preconditionFailure?.violations.first?.subject).first { !$0.isEmpty }
         self.retryAfter = details.lazy.compactMap(\.retryInfo?.delay).first
         self.byteOffset = info?.metadata[Figure.byteOffset].flatMap { Int($0) }
         self.minimumTokens = info?.metadata[Figure.minimumTokens].flatMap { Int($0) }

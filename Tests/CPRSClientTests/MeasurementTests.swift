@@ -1,0 +1,56 @@
+internal import CPRSClient
+internal import CPRSCore
+internal import Glibc
+internal import Testing
+
+/// Figures for people, on a quiet machine: `CPRS_MEASURE=1 swift test -c release --filter MeasurementTests`.
+@Suite(.enabled(if: getenv("CPRS_MEASURE") != nil), .serialized) struct MeasurementTests {
+    @Test("a small request's round trip, without the time in the critic")
+    func roundTrip() async throws {
+        try await Daemon.with { daemon in
+            let client = CPRSClient(daemon.configuration)
+            let text = String(ClientTests.text.utf8.prefix(1024))!
+            let request = CompressionRequest(query: "Who sent the letter?")
+            var (total, rest) = ([Duration](), [Duration]())
+            for _ in 0..<300 {
+                let started = ContinuousClock.now
+                let result = try await client.compressed(text, request)
+                let time = ContinuousClock.now - started
+                total.append(time)
+                rest.append(time - result.summary.scoring)
+            }
+            print("1 KB: round trip median \(Self.median(total)), without scoring \(Self.median(rest)), 99th percentile",
+                "\(total.sorted()[total.count * 99 / 100])")
+        }
+    }
+
+    @Test("bytes per second through the socket, with the engine at work and without it")
+    func ingestion() async throws {
+        try await Daemon.with { daemon in
+            let client = CPRSClient(daemon.configuration)
+            let text = String(repeating: ClientTests.text, count: 400)
+            let megabytes = Double(text.utf8.count) / 1e6
+            for isScored in [true, false] {
+                var request = CompressionRequest(query: "Who sent the letter?")
+                if !isScored {
+                    // After the deadline nothing is tokenized or scored: what remains is transport, receipt and answers.
+                    request.deadline = .milliseconds(1)
+                    request.deadlinePolicy = .partial
+                }
+                let size = isScored ? 20.0 : megabytes
+                let part = isScored ? String(text.utf8.prefix(20_000_000))! : text
+                var rates: [Double] = []
+                for _ in 0..<(isScored ? 1 : 7) {
+                    let started = ContinuousClock.now
+                    let result = try await client.compressed(part, request)
+                    rates.append(size / (ContinuousClock.now - started).seconds)
+                    #expect(result.summary.inputBytes == part.utf8.count)
+                }
+                print("\(isScored ? "scored by a fake critic" : "compute stubbed out"): \(size) MB at median",
+                    "\(rates.sorted()[rates.count / 2]) MB/s")
+            }
+        }
+    }
+
+    private static func median(_ times: [Duration]) -> Duration { times.sorted()[times.count / 2] }
+}

@@ -1,0 +1,47 @@
+internal import CPRSCore
+internal import CPRSWire
+internal import GRPCCore
+internal import Testing
+
+@Suite struct ServiceErrorTests {
+    @Test("an error survives its trip as a gRPC status, figures included", arguments: ServiceError.Reason.allCases)
+    func roundTrip(reason: ServiceError.Reason) {
+        var error = ServiceError(reason, "threshold must be in 0...1 (got 2.0)", field: "selection.threshold")
+        error.byteOffset = 17
+        error.minimumTokens = 4
+        error.limit = 1 << 40
+        error.retryAfter = .milliseconds(1250)
+        #expect(ServiceError(error.rpcError) == error)
+        let bare = ServiceError(reason, "no figures")
+        #expect(ServiceError(bare.rpcError) == bare)
+    }
+
+    @Test(
+        "every reason travels under the code of the protocol's table",
+        arguments: [
+            ("INVALID_ARGUMENT", 3), ("INVALID_TEXT", 3), ("OVERLOADED", 8), ("CONTEXT_TOO_LARGE", 8),
+            ("BUDGET_TOO_SMALL", 9), ("EXPIRED", 9), ("NOT_FOUND", 5), ("DEADLINE_EXCEEDED", 4), ("CANCELLED", 1),
+            ("DRAINING", 14), ("INTERNAL", 13),
+        ])
+    func codes(name: String, code: Int) throws {
+        let reason = try #require(ServiceError.Reason(rawValue: name))
+        #expect(ServiceError(reason, "x").rpcError.code.rawValue == code)
+    }
+
+    @Test("a status without our details still says what it most likely means")
+    func foreign() {
+        #expect(ServiceError(RPCError(code: .unavailable, message: "no socket")).reason == .draining)
+        #expect(ServiceError(RPCError(code: .deadlineExceeded, message: "")).reason == .deadlineExceeded)
+        #expect(ServiceError(RPCError(code: .dataLoss, message: "")).reason == .internal)
+    }
+
+    @Test("the engine's figures are read from its sentences")
+    func engine() {
+        let text = ServiceError(CPRSError(code: .invalidText, message: "the text is not valid UTF-8 at byte 42 (0xFF)"))
+        #expect(text.byteOffset == 42)
+        let budget = ServiceError(CPRSError(code: .budgetTooSmall, message: "allow at least 12 tokens or force less"))
+        #expect(budget.minimumTokens == 12)
+        let plain = ServiceError(CPRSError(code: .invalidText, message: "the context is empty (0 bytes)"))
+        #expect(plain.byteOffset == nil)
+    }
+}
