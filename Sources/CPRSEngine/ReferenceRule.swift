@@ -29,7 +29,8 @@ struct ReferenceRule: DecisionRule {
             tokens: tokens.map { token in
                 token.token.bytes.lowerBound - window.lowerBound..<token.token.bytes.upperBound - window.lowerBound
             },
-            labels: ReferenceDecoder.correctedLabels(tokens.map(\.label)), minSpanTokens: self.minSpanTokens, wholeSentences: self.wholeSentences)
+            labels: ReferenceDecoder.correctedLabels(tokens.map(\.label)), minSpanTokens: self.minSpanTokens,
+            wholeSentences: self.wholeSentences)
         var next = 0
         var end = window.lowerBound
         for span in spans {

@@ -21,6 +21,7 @@ struct ScoreRule: DecisionRule {
     private var scoredTokens = 0
     private var decidedBytes = 0
     private var total: ContextSize?
+    private var isFinished = false
     private var bestDroppedUnit: Float?
 
     init(_ request: CompressionRequest, patterns: PatternSet) {
@@ -49,7 +50,7 @@ struct ScoreRule: DecisionRule {
         self.take(self.usesSentences ? sentences : ends)
         var matches: [ByteRange] = []
         self.search?.append(text, into: &matches)
-        for match in matches { self.forced.insert(match) }
+        self.forced.insert(matches)
     }
 
     mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) {
@@ -60,7 +61,7 @@ struct ScoreRule: DecisionRule {
         self.take(self.usesSentences ? sentences : ends)
         var matches: [ByteRange] = []
         self.search?.finish(into: &matches)
-        for match in matches { self.forced.insert(match) }
+        self.forced.insert(matches)
         self.total = total
     }
 
@@ -73,14 +74,12 @@ struct ScoreRule: DecisionRule {
         if let total = self.total, self.scoredTokens == total.tokens { self.scorer.finish(totalBytes: total.bytes) }
         while let unit = self.scorer.next() { self.waiting.append(unit) }
         self.decideWaiting()
-        if let total = self.total, self.decidedBytes == total.bytes { try self.decideRest(total) }
+        if let total = self.total, self.decidedBytes == total.bytes, !self.isFinished { try self.decideRest(total) }
         var decisions = Decisions()
         swap(&decisions.kept, &self.ready)
         if self.budget == nil || self.isFinished { decisions.finalBytes = self.merger.openStart ?? self.decidedBytes }
         return decisions
     }
-
-    private var isFinished: Bool { self.total?.bytes == self.decidedBytes }
 
     private var usesSentences: Bool { self.tokenUnits == nil && self.splitter == nil }
 
@@ -116,12 +115,14 @@ struct ScoreRule: DecisionRule {
     /// Every unit is known: makes the selection that needed all of them, and ends the last span.
     private mutating func decideRest(_ total: ContextSize) throws(CPRSError) {
         if let budget = self.budget {
-            let selected = try self.selection.select(budget: budget, totalTokens: total.tokens, threshold: self.threshold)
+            let selected = try self.selection.select(
+                budget: budget, totalTokens: total.tokens, threshold: self.threshold)
             for (unit, forced) in selected.kept { self.merger.append(unit, forced: forced, into: &self.ready) }
             self.bestDroppedUnit = selected.bestDroppedScore
             self.selection = BudgetSelection()
         }
         self.merger.close(into: &self.ready)
+        self.isFinished = true
     }
 }
 

@@ -6,6 +6,9 @@ internal import Glibc
 ///
 /// Weights, scratch, threads and rotary tables are made once. One thread at a time may use it.
 package final class Qwen2Critic: TokenCritic {
+    /// The report's window; scratch for it is reserved, and pages that no window reaches cost nothing.
+    package static let defaultWindowTokens = 8192
+
     /// What the model is.
     package let config: Qwen2Config
     /// What it can take; `maxWindowTokens` is what its scratch was made for.
@@ -22,7 +25,8 @@ package final class Qwen2Critic: TokenCritic {
     /// - Parameters:
     ///   - folder: a model folder as Hugging Face writes it.
     ///   - threads: threads that compute, the caller of ``score(_:)`` included.
-    ///   - windowTokens: most tokens in a window, prompt included; by default what the model was trained for.
+    ///   - windowTokens: most tokens in a window, prompt included; by default ``defaultWindowTokens``, or what the
+    ///     model takes if that is less.
     /// - Throws: `notFound` for missing files, `modelUnusable` for a damaged or unsupported model, `invalidArgument` if
     ///   `threads` or `windowTokens` is out of range or memory is refused.
     package convenience init(folder: String, threads: Int, windowTokens: Int? = nil) throws(CPRSError) {
@@ -31,7 +35,7 @@ package final class Qwen2Critic: TokenCritic {
         try Qwen2Tensors(config).check(checkpoint.tensors, in: folder)
         try self.init(
             config, tensors: checkpoint.tensors, pool: ComputePool(threads: threads),
-            windowTokens: windowTokens ?? config.trainedWindowTokens)
+            windowTokens: windowTokens ?? min(config.maxPositions, Self.defaultWindowTokens))
     }
 
     /// Makes a model of a shape with random weights in memory, to measure speed with.

@@ -36,7 +36,7 @@ package struct PatternSearch: Sendable {
         return settled
     }
 
-    /// States of the regexes' automata visited so far: the search's work, at most about twice bytes × states.
+    /// States of the regexes' automata visited so far: the search's work, at most three times scalars × states.
     package var regexSteps: Int { self.regexScans.reduce(0) { $0 + $1.status.steps } }
 
     /// Takes the next bytes; appends the matches that they complete, as offsets from the start of the stream.

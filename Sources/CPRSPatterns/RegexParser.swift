@@ -12,7 +12,13 @@ struct RegexParser {
     var ignoresCase = false
     /// What the tree's `.set` nodes point to.
     private(set) var sets: [ScalarSet] = []
+    private var setIndices: [SetDescription: Int] = [:]
     private var depth = 0
+
+    private struct SetDescription: Hashable {
+        var members: ScalarSet.Builder
+        var negated: Bool
+    }
 
     init(_ pattern: String) {
         self.scalars = Array(pattern.unicodeScalars)
@@ -50,6 +56,10 @@ struct RegexParser {
     }
 
     mutating func node(for set: ScalarSet.Builder, negated: Bool = false) -> RegexNode {
+        // Equal classes share a set: thousands of \S cost no more than one.
+        let description = SetDescription(members: set, negated: negated)
+        if let index = self.setIndices[description] { return .set(index) }
+        self.setIndices[description] = self.sets.count
         self.sets.append(set.build(negated: negated, ignoringCase: self.ignoresCase))
         return .set(self.sets.count - 1)
     }

@@ -50,12 +50,11 @@ struct RegexScan: Sendable {
         self.stack = [Int32](repeating: 0, count: states)
     }
 
-    /// The start of the first match that is still possible, if it has begun.
+    /// The start of the first match that is still possible, if it has begun: that of the first thread, since a match is
+    /// tentative only while a thread with no later start lives.
     var firstOpenStart: Int? {
-        let status = self.status
-        let tentative = status.tentative.first?.lowerBound ?? Int.max
-        let first = status.threadCount > 0 ? self.threads[status.isSwapped ? self.visited.count : 0].start : Int.max
-        return min(tentative, first) < Int.max ? min(tentative, first) : nil
+        let first = self.status.isSwapped ? self.visited.count : 0
+        return self.status.threadCount > 0 ? self.threads[first].start : nil
     }
 
     /// Runs `body` on the machine whose memory this is.

@@ -33,6 +33,9 @@ struct ScalarCategories: OptionSet, Hashable, Sendable {
         self.rawValue = 1 << Self.bit(of: scalar.properties.generalCategory)
     }
 
+    /// The categories of U+0000...U+007F.
+    static let ofASCII = (UInt8(0)..<128).map { Self(of: Unicode.Scalar($0)) }
+
     var complement: Self { Self(rawValue: ~self.rawValue & Self.all.rawValue) }
 
     /// With upper, lower and title case all in or all out.

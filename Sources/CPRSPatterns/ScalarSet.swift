@@ -45,7 +45,7 @@ struct ScalarSet: Sendable {
 
 extension ScalarSet {
     /// Collects the members of a class.
-    struct Builder {
+    struct Builder: Hashable {
         private var ranges: [ClosedRange<UInt32>] = []
         private var categories: ScalarCategories = []
 
@@ -88,10 +88,9 @@ extension ScalarSet {
             }
             var ascii: (low: UInt64, high: UInt64) = (0, 0)
             for value in UInt32(0)..<128 {
-                // Not a surrogate.
-                let category = ScalarCategories(of: Unicode.Scalar(value)!)
                 let isMember =
-                    !self.categories.isDisjoint(with: category) || ranges.contains(where: { $0.contains(value) })
+                    !self.categories.isDisjoint(with: ScalarCategories.ofASCII[Int(value)])
+                    || ranges.contains(where: { $0.contains(value) })
                 guard isMember != negated else { continue }
                 if value < 64 { ascii.low |= 1 << UInt64(value) } else { ascii.high |= 1 << UInt64(value - 64) }
             }

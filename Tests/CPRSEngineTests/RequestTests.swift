@@ -72,6 +72,22 @@ internal import Testing
         #expect(result.output(of: Array(text.utf8)) == Array(text.utf8))
     }
 
+    @Test("a single line of 50 MB is kept or dropped as a whole")
+    func hugeLine() throws {
+        let piece = Array("\"key\": [1, 2.5, \"value\"], ".utf8)
+        var text: [UInt8] = []
+        while text.count < 50_000_000 { text += piece }
+        let request = CompressionRequest.test {
+            $0.granularity = .line
+            $0.threshold = 0.1
+            $0.windowTokens = 4096
+        }
+        let likes = FakeCritic(probability: { _ in 0.5 })
+        #expect(try Compression.run(text, request, critic: likes).kept.map(\.bytes) == [0..<text.count])
+        let dislikes = FakeCritic(probability: { _ in 0.05 })
+        #expect(try Compression.run(text, request, critic: dislikes).kept.isEmpty)
+    }
+
     @Test("markers spelled in instruction, query or context do not become special tokens")
     func injection() throws {
         let tokenizer = try #require(Compression.tokenizer)

@@ -36,6 +36,7 @@ internal import Testing
         let kept = try Compression.run(self.text, .test { $0.budget = .maxTokens(200) })
         let free = 200 - kept.summary.keptTokens
         let worst = kept.kept.map(\.score).min() ?? 0
+        #expect(kept.summary.bestDroppedScore == all.filter { !kept.kept.contains($0) }.map(\.score).max())
         for unit in all where !kept.kept.contains(unit) && unit.score > worst {
             #expect(unit.tokens > free, "\(unit) scores better than \(worst) and \(free) tokens are free")
         }
@@ -54,7 +55,7 @@ internal import Testing
 
     @Test(
         "units with a forced literal or expression are kept, with and without a budget",
-        arguments: [nil, Budget.maxTokens(400)])
+        arguments: [nil, Budget.maxTokens(2000)])
     func forced(budget: Budget?) throws {
         let result = try Compression.run(
             self.text,
@@ -69,6 +70,24 @@ internal import Testing
         #expect(output.split(separator: "Briony Lodge", omittingEmptySubsequences: false).count == 13)
         for disk in 30..<40 { #expect(output.contains("disk \(disk) failed")) }
         #expect(result.kept.contains { $0.forced })
+    }
+
+    @Test("every unit that a pattern matches in is kept, whatever the order in which patterns find their matches")
+    func severalPatterns() throws {
+        // A long match that starts early ends after many short ones.
+        let text = Array((0..<300).map { "(\($0) key\($0 % 7) x\n" }.joined().utf8)
+        let request = CompressionRequest.test {
+            $0.granularity = .line
+            $0.threshold = 1
+            $0.keepRegexes = ["\\(10 (.|\\n)*\\(20 ", "key3"]
+            $0.keepLiterals = ["(200 "]
+        }
+        for chunk in [1 << 16, 3] {
+            let kept = try Compression.run(text, request, chunk: [chunk]).kept
+            let lines = String(decoding: kept.flatMap { text[$0.bytes] }, as: UTF8.self).split(separator: "\n")
+            let expected = (0..<300).filter { (10...20).contains($0) || $0 % 7 == 3 || $0 == 200 }
+            #expect(lines.map(String.init) == expected.map { "(\($0) key\($0 % 7) x" })
+        }
     }
 
     @Test("force-keep alone above the budget is an error that names the minimum")

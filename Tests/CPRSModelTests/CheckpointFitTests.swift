@@ -1,6 +1,7 @@
 internal import CPRSCore
 internal import CPRSModel
 internal import CPRSTensors
+internal import CPRSTestSupport
 internal import Testing
 
 @Suite("checkpoint against config")

@@ -137,34 +137,3 @@ struct TinyModel {
         }
     }
 }
-
-/// A folder that is removed with everything in it when the object goes away.
-final class TemporaryFolder {
-    let path: String
-
-    init() {
-        var template = Array("/tmp/cprs-model-XXXXXX".utf8CString)
-        // The template ends in six X, so only a full or read-only /tmp can make this fail.
-        self.path = String(cString: mkdtemp(&template)!)
-    }
-
-    deinit {
-        if let folder = opendir(self.path) {
-            while let entry = readdir(folder) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                }
-                unlink(self.path + "/" + name)
-            }
-            closedir(folder)
-        }
-        rmdir(self.path)
-    }
-
-    /// Writes a file.
-    func write(_ bytes: [UInt8], to name: String) {
-        let file = fopen(self.path + "/" + name, "wb")!
-        fwrite(bytes, 1, bytes.count, file)
-        fclose(file)
-    }
-}

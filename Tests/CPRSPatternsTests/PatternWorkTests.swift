@@ -55,6 +55,8 @@ struct PatternWorkTests {
         // The second b could only go on as the first did; in the second regex it is not absorbed.
         #expect(try texts(matching: "b[^c]*c", in: "b\(x)bx\(x)c") == [])
         #expect(try texts(matching: "b[^bc]*c", in: "b\(x)b\(x)c") == ["b\(x)c"])
+        // The second e gets where the first candidate ends, when that one is too old to go on.
+        #expect(try texts(matching: "(?:b[^e]*e|e)c", in: "b" + String(repeating: "x", count: 65_531) + "ec") == ["ec"])
         // What it had found before is kept, and so is what was found meanwhile.
         #expect(try texts(matching: "ab|a[^c]*c", in: "ab.ab\(x)xab\(x)") == ["ab", "ab", "ab"])
     }

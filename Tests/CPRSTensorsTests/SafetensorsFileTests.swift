@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSTensors
+internal import CPRSTestSupport
 internal import Testing
 
 @Suite("safetensors files")

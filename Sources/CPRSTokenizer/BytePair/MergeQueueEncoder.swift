@@ -1,10 +1,10 @@
-internal import CPRSCore
+package import CPRSCore
 
 /// Byte-pair encoding with a queue of possible merges, for merge lists that are not ordered.
 ///
 /// Exactly the definition: of all possible merges the one of the lowest rank is done, the leftmost of equals.
 /// O(n log n) time and O(n) memory.
-struct MergeQueueEncoder: Sendable {
+package struct MergeQueueEncoder: Sendable {
     /// A possible merge; compares as `rank`, then `position`.
     private struct Candidate: Comparable {
         var rank: Int32
@@ -23,6 +23,13 @@ struct MergeQueueEncoder: Sendable {
     private(set) var tokens: [TokenID] = []
 
     init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
+
+    /// The tokens of one pretoken, whatever encoder the vocabulary is ordered for.
+    package static func encode(_ text: [UInt8], _ tokenizer: Tokenizer) -> [TokenID] {
+        var encoder = Self(tokenizer.vocabulary)
+        text.withUnsafeBufferPointer { encoder.encode($0) }
+        return encoder.tokens
+    }
 
     /// Encodes `text` into ``tokens``.
     mutating func encode(_ text: UnsafeBufferPointer<UInt8>) {

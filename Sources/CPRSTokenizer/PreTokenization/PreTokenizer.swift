@@ -11,9 +11,9 @@
 ///     \s+                                   white space
 ///
 /// It never goes back over more than a run of white space, and, given more text, goes on where it stopped.
-struct PreTokenizer: Sendable {
+package struct PreTokenizer: Sendable {
     /// The only pattern this scanner implements, as `tokenizer.json` spells it.
-    static let pattern =
+    package static let pattern =
         #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
     /// What the open pretoken is known to be, and how far it was scanned.
@@ -72,6 +72,23 @@ struct PreTokenizer: Sendable {
             run.lastCharacter -= dropped
             self.progress = .whiteSpace(run)
         }
+    }
+}
+
+extension PreTokenizer {
+    /// The pretokens of a whole text of valid UTF-8, as byte ranges.
+    package static func split(_ text: [UInt8]) -> [Range<Int>] {
+        var scanner = Self()
+        var pretokens: [Range<Int>] = []
+        text.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            var start = 0
+            while start < text.count, let end = scanner.end(base, from: start, count: text.count, isComplete: true) {
+                pretokens.append(start..<end)
+                start = end
+            }
+        }
+        return pretokens
     }
 }
 

@@ -6,7 +6,7 @@ internal import CPRSCore
 /// *region*; only regions that hold a suspect character are looked at closely, everything else is copied. The last
 /// region stays back until the next one begins, because a combining mark may still follow.
 /// Source: Unicode Standard Annex 15, "Detecting Normalization Forms" and "Stream-Safe Text Format".
-struct Normalizer: Sendable {
+package struct Normalizer: Sendable {
     /// The end of `held` was scanned up to here with this state, so that a long region is scanned once.
     private struct Region: Sendable {
         var lastClass: UInt8 = 0
@@ -76,6 +76,15 @@ struct Normalizer: Sendable {
         held.removeAll(keepingCapacity: held.count <= NormalizedText.keptCapacity)
         swap(&held, &self.held)
         self.region = Region()
+    }
+
+    /// The NFC form of a whole text of valid UTF-8.
+    package static func nfc(_ text: [UInt8]) -> [UInt8] {
+        var normalizer = Self(isEnabled: true)
+        var output = NormalizedText()
+        text.withUnsafeBufferPointer { normalizer.append($0, into: &output) }
+        normalizer.finish(into: &output)
+        return Array(output.storage[..<output.count])
     }
 
     /// Steps over bytes of the original that do not become text.
