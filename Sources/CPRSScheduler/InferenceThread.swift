@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 
 #if canImport(Glibc)
 internal import Glibc
@@ -6,8 +6,9 @@ internal import Glibc
 internal import Musl
 #endif
 
-/// An operating system thread that runs one function; arithmetic must not occupy Swift's cooperative pool.
-struct InferenceThread {
+/// An operating system thread that runs one function; arithmetic and blocking calls must not occupy Swift's cooperative
+/// pool, which has about as many threads as the machine has cores.
+package enum InferenceThread {
     /// Room for a forward pass and its BLAS; the default is 8 MiB too, but follows `ulimit -s`.
     private static let stackBytes = 8 << 20
 
@@ -15,7 +16,7 @@ struct InferenceThread {
     ///
     /// - Parameter name: shown by `top -H`; at most 15 bytes.
     /// - Throws: `internal` if the system refuses another thread.
-    static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(CPRSError) {
+    package static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(CPRSError) {
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
@@ -37,6 +38,27 @@ struct InferenceThread {
             throw CPRSError(
                 code: .internal, message: "cannot start thread \(name): \(String(cString: strerror(status)))")
         }
+    }
+
+    /// Runs `body` on a thread of its own and waits for it without occupying one of the pool's.
+    ///
+    /// - Throws: what `body` throws; `internal` if the system refuses another thread.
+    package static func run<Result: Sendable>(
+        name: String, _ body: @escaping @Sendable () throws(CPRSError) -> Result
+    ) async throws(CPRSError) -> Result {
+        try await withCheckedContinuation { (answer: CheckedContinuation<Swift.Result<Result, CPRSError>, Never>) in
+            do throws(CPRSError) {
+                try Self.start(name: name) {
+                    do throws(CPRSError) {
+                        answer.resume(returning: .success(try body()))
+                    } catch {
+                        answer.resume(returning: .failure(error))
+                    }
+                }
+            } catch {
+                answer.resume(returning: .failure(error))
+            }
+        }.get()
     }
 
     /// Names the calling thread; `pthread_setname_np` is beyond what Swift's Glibc module shows.
