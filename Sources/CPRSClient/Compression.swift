@@ -56,7 +56,8 @@ private final class RunningCall: Sendable {
     private let task: Task<Void, Never>
 
     init(
-        call: @escaping @Sendable (@escaping @Sendable (Compression.Messages) async throws -> Void) async throws -> Void,
+        call:
+            @escaping @Sendable (@escaping @Sendable (Compression.Messages) async throws -> Void) async throws -> Void,
         notes: Compression.Notes
     ) {
         let decisions = AsyncThrowingChannel<Decision, any Error>()

@@ -55,7 +55,8 @@ package final class AdmissionGate: Sendable {
             }
             if state.activeOfUser[userID, default: 0] >= self.maxStreamsPerUser {
                 return Self.refusal(
-                    .overloaded, "\(self.maxStreamsPerUser) requests of user \(userID) are running, the most for one user")
+                    .overloaded,
+                    "\(self.maxStreamsPerUser) requests of user \(userID) are running, the most for one user")
             }
             state.active += 1
             state.activeOfUser[userID, default: 0] += 1

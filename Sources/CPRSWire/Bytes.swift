@@ -9,4 +9,14 @@ extension [UInt8] {
 extension Data {
     /// The value of a message field.
     package init(wire bytes: some Sequence<UInt8>) { self = Data(bytes) }
+
+    /// The value of a message field, in one copy.
+    package init(wire bytes: ArraySlice<UInt8>) {
+        self = bytes.withUnsafeBytes {
+            $0.baseAddress.map { [count = bytes.count] in Data(bytes: $0, count: count) } ?? Data()
+        }
+    }
+
+    /// The value of a message field, in one copy.
+    package init(wire bytes: [UInt8]) { self.init(wire: bytes[...]) }
 }

@@ -34,7 +34,9 @@ internal import Testing
                     try await Stub(wrapping: $0).answer(Sample.mixed, options: .brief)
                 }
             }
-            #expect(error.map { [.draining, .deadlineExceeded].contains($0.reason) } == true, "\(String(describing: error))")
+            #expect(
+                error.map { [.draining, .deadlineExceeded].contains($0.reason) } == true, "\(String(describing: error))"
+            )
             #expect(server.service.gate.active == 0)
         }
         let groups = AccessRule(groupIDs: [getegid()])
@@ -132,7 +134,8 @@ internal import Testing
                 try await withThrowingTaskGroup(of: [ByteRange].self) { group in
                     for index in 0..<64 {
                         group.addTask {
-                            try await Stub(wrapping: client).answer(Sample.mixed, chunks: [500 + index]).kept.map(\.bytes)
+                            try await Stub(wrapping: client).answer(Sample.mixed, chunks: [500 + index]).kept.map(
+                                \.bytes)
                         }
                     }
                     for try await kept in group { #expect(kept == direct) }
@@ -168,6 +171,21 @@ internal import Testing
             raw.send(Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8) + [UInt8](repeating: 0xFF, count: 4096))
             #expect(raw.isClosedByPeer())
             try await SocketServer.withClient(path) { _ = try await Stub(wrapping: $0).answer(Sample.mixed) }
+        }
+    }
+
+    @Test("a message beyond the limit ends its call, and the server goes on")
+    func oversized() async throws {
+        let text = [UInt8](repeating: UInt8(ascii: "a"), count: 5 << 20)
+        let service = try TestServer.service()
+        try await SocketServer.with(service) { _, path in
+            try await SocketServer.withClient(path) { client in
+                let stub = Stub(wrapping: client)
+                let error = await #expect(throws: ServiceError.self) { try await stub.answer(text, chunks: [5 << 20]) }
+                print("oversized: \(String(describing: error))")
+                _ = try await stub.answer(Sample.mixed)
+            }
+            try await Self.waitUntilIdle(service)
         }
     }
 

@@ -44,13 +44,17 @@ internal import Testing
         ]
         let requests: [Grpc_Reflection_V1_ServerReflectionRequest] =
             [.with { $0.listServices = "" }] + symbols.map { symbol in .with { $0.fileContainingSymbol = symbol } }
-            + [.with { $0.fileByFilename = "cprs/v1/cprs.proto" }, .with { $0.fileContainingSymbol = "cprs.v1.Nothing" }]
+            + [
+                .with { $0.fileByFilename = "cprs/v1/cprs.proto" },
+                .with { $0.fileContainingSymbol = "cprs.v1.Nothing" },
+            ]
         let responses = try await TestServer.with([ReflectionService()]) { client in
             try await Reflection(wrapping: client).serverReflectionInfo(
                 requestProducer: { try await $0.write(contentsOf: requests) },
                 onResponse: { response in
                     try await response.messages.reduce(
-                        into: [Grpc_Reflection_V1_ServerReflectionResponse]()) { $0.append($1) }
+                        into: [Grpc_Reflection_V1_ServerReflectionResponse]()
+                    ) { $0.append($1) }
                 })
         }
         #expect(responses.count == requests.count)

@@ -93,6 +93,8 @@ package final class CompressServer: Sendable {
         config.rpc.maxRequestPayloadSize = limits.maxMessageBytes + Self.messageOverheadBytes
         config.http2.targetWindowSize = Self.streamWindowBytes
         config.http2.maxFrameSize = Self.frameBytes
+        // Well above what the gate admits: callers beyond it should hear that they are too many, not wait unheard.
+        config.http2.maxConcurrentStreams = 4 * limits.maxStreamsPerUser
         // A decision is worth more now than with others in a tenth of a millisecond.
         config.connection.flushCoalescing = nil
         config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in

@@ -29,7 +29,9 @@ package struct ListeningSocket: Sendable {
             try Self.check(Self.with(address) { bind(descriptor, $0, $1) }, "cannot bind \(path)")
             // Nobody can connect before listen(), so nobody gets in under the default permissions.
             try Self.check(chmod(path, mode), "cannot set the mode of \(path)")
-            if let groupID { try Self.check(chown(path, uid_t.max, groupID), "cannot give \(path) to group \(groupID)") }
+            if let groupID {
+                try Self.check(chown(path, uid_t.max, groupID), "cannot give \(path) to group \(groupID)")
+            }
             try Self.check(listen(descriptor, Self.backlog), "cannot listen on \(path)")
         } catch {
             close(descriptor)
@@ -86,7 +88,8 @@ package struct ListeningSocket: Sendable {
         guard !bytes.isEmpty, bytes.count < capacity, !bytes.contains(0) else {
             throw CPRSError(
                 code: .invalidArgument,
-                message: "a socket path must have 1 to \(capacity - 1) bytes and no NUL (got \(bytes.count): '\(path)')")
+                message: "a socket path must have 1 to \(capacity - 1) bytes and no NUL (got \(bytes.count): '\(path)')"
+            )
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         return address

@@ -65,7 +65,8 @@ final class RecutStore: Sendable {
         if let entry, entry.userID == userID { return entry.recording }
         if owner == userID {
             throw ServiceError(
-                .expired, "the scores of request '\(id)' are no longer held; send the context again", field: "request_id")
+                .expired, "the scores of request '\(id)' are no longer held; send the context again",
+                field: "request_id")
         }
         throw ServiceError(
             .notFound, "no request '\(id)' of this user has retained scores", field: "request_id")

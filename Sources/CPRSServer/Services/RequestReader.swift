@@ -17,7 +17,8 @@ actor RequestReader {
             throw ServiceError.invalid("begin", "must be sent first (got the end of the stream)")
         }
         guard case .begin(let begin)? = message.part else {
-            throw ServiceError.invalid("begin", "must be sent first (got \(message.part == nil ? "nothing" : "a chunk"))")
+            throw ServiceError.invalid(
+                "begin", "must be sent first (got \(message.part == nil ? "nothing" : "a chunk"))")
         }
         return begin
     }
@@ -27,7 +28,8 @@ actor RequestReader {
         guard let message = try await self.next() else { return nil }
         guard case .chunk(let chunk)? = message.part else {
             throw ServiceError.invalid(
-                "chunk", "is expected after the first message (got \(message.part == nil ? "nothing" : "another begin"))")
+                "chunk",
+                "is expected after the first message (got \(message.part == nil ? "nothing" : "another begin"))")
         }
         try chunk.validate()
         return InputChunk(bytes: [UInt8](wire: chunk.text), documentID: chunk.documentID)

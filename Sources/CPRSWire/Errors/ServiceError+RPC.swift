@@ -30,7 +30,8 @@ extension ServiceError {
         let info = details.lazy.compactMap(\.errorInfo).first { $0.domain == Self.domain }
         let reason = info.flatMap { Reason(rawValue: $0.reason) } ?? Reason(error.code)
         self.init(reason, error.message)
-        self.field = details.lazy.compactMap(\.badRequest?.violations.first?.field).first
+        self.field =
+            details.lazy.compactMap(\.badRequest?.violations.first?.field).first
             ?? details.lazy.compactMap(\.preconditionFailure?.violations.first?.subject).first { !$0.isEmpty }
         self.retryAfter = details.lazy.compactMap(\.retryInfo?.delay).first
         self.byteOffset = info?.metadata[Figure.byteOffset].flatMap { Int($0) }

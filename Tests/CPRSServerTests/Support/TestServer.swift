@@ -163,6 +163,8 @@ enum Sample {
 
     static let chinese = String(repeating: "合同自二〇二四年三月起生效。双方同意按月支付！谁来付款？甲方。👩‍👩‍👧\n", count: 8)
 
-    static let log = (0..<24).map { "2026-01-0\($0 % 9 + 1) 12:00:\($0 + 10) ERROR disk \($0) failed: code=\($0 * 7)\n" }
-        .joined()
+    static let log = (0..<24).map {
+        "2026-01-0\($0 % 9 + 1) 12:00:\($0 + 10) ERROR disk \($0) failed: code=\($0 * 7)\n"
+    }
+    .joined()
 }
