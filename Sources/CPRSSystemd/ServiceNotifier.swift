@@ -51,7 +51,12 @@ package struct ServiceNotifier: Sendable {
     /// Sends one notification.
     ///
     /// - Throws: `notFound` if the service manager does not take it.
-    package func send(_ fields: Field...) throws(CPRSError) {
+    package func send(_ fields: Field...) throws(CPRSError) { try self.send(fields) }
+
+    /// Sends one notification.
+    ///
+    /// - Throws: `notFound` if the service manager does not take it.
+    package func send(_ fields: [Field]) throws(CPRSError) {
         let message = fields.flatMap(\.lines).joined(separator: "\n")
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw self.failure() }

@@ -89,7 +89,7 @@ package struct DaemonConfiguration: Hashable, Sendable {
         guard self.queue.perUser <= self.queue.total else {
             throw reader.refusal(.maxQueuedWindowsPerUser, "must be at most max-queued-windows, \(self.queue.total)")
         }
-        guard self.modelFolder.map({ access($0 + "/config.json", R_OK) == 0 }) ?? true else {
+        guard self.modelFolder.map({ Glibc.access($0 + "/config.json", R_OK) == 0 }) ?? true else {
             throw reader.refusal(.model, "must be a folder with a config.json that can be read")
         }
     }

@@ -36,7 +36,9 @@ struct OpenedModel: Sendable {
     static func digest(folder: String) throws(CPRSError) -> String {
         var digest = SHA256Digest()
         for name in try DirectoryListing.names(folder).filter({ $0.hasSuffix(".safetensors") }).sorted() {
-            digest.update(try MappedFile(path: folder + "/" + name).bytes)
+            let file = try MappedFile(path: folder + "/" + name)
+            // The bytes are a view of the mapping, which goes with the file.
+            withExtendedLifetime(file) { digest.update(file.bytes) }
         }
         return digest.finalized().map { byte in
             let digits = String(byte, radix: 16)

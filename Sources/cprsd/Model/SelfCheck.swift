@@ -1,9 +1,7 @@
 internal import CPRSCore
 internal import CPRSEngine
-internal import CPRSJSON
+internal import CPRSModel
 internal import CPRSRuntime
-internal import CPRSTensors
-internal import Glibc
 
 /// Proves that an opened model computes what it should before anybody is served by it.
 ///

@@ -1,4 +1,4 @@
-internal import CPRSScheduler
+package import CPRSScheduler
 
 /// Writes metrics in Prometheus' text format.
 ///
