@@ -40,17 +40,20 @@ internal import Testing
                 let part = isScored ? String(text.prefix(2_000_000)) : text
                 let size = Double(part.utf8.count) / 1e6
                 var rates: [Double] = []
+                var engine = 0.0
                 let used = Self.processorSeconds()
                 for _ in 0..<(isScored ? 1 : 7) {
                     let started = ContinuousClock.now
                     let result = try await client.compressed(part, request)
                     rates.append(size / (ContinuousClock.now - started).seconds)
                     #expect(result.summary.inputBytes == part.utf8.count)
+                    engine = result.summary.engine.seconds * 1000 / size
                 }
                 print(
                     "\(isScored ? "scored by a fake critic" : "compute stubbed out"): \(size) MB at median",
                     "\(rates.sorted()[rates.count / 2]) MB/s,",
-                    "\((Self.processorSeconds() - used) * 1000 / size / Double(rates.count)) ms of processor per MB, both ends"
+                    "\((Self.processorSeconds() - used) * 1000 / size / Double(rates.count)) ms of processor per MB, both ends;",
+                    "engine \(engine) ms per MB"
                 )
             }
         }
@@ -59,7 +62,7 @@ internal import Testing
     /// User and system time of this process, which is client and daemon in one.
     private static func processorSeconds() -> Double {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(Int32(RUSAGE_SELF.rawValue), &usage)
         let microseconds = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
         return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + Double(microseconds) / 1e6
     }

@@ -207,23 +207,6 @@ internal import Testing
         #expect([UInt8](wire: answer.summary.keptSha256) == CompressTests.sha256(kept))
     }
 
-    @Test("the call's own deadline is DEADLINE_EXCEEDED")
-    func callDeadline() async throws {
-        var options = CallOptions.defaults
-        options.timeout = .milliseconds(100)
-        let plain = options
-        let scoring = FakeScoring(delay: .milliseconds(30))
-        let service = try TestServer.service(scoring)
-        try await TestServer.with(service) { client in
-            let error = await #expect(throws: ServiceError.self) {
-                try await client.answer(Sample.mixed, options: plain)
-            }
-            #expect(error?.reason == .deadlineExceeded)
-            while service.gate.active > 0 { try await Task.sleep(for: .milliseconds(1)) }
-        }
-        #expect(scoring.windows < (try Direct(Sample.mixed)).summary.windows)
-    }
-
     private func failure(
         _ text: [UInt8] = Sample.mixed, begin: Cprs_V1_Begin = .test(), scoring: FakeScoring = FakeScoring(),
         service: CompressService? = nil

@@ -84,6 +84,22 @@ internal import Testing
         }
     }
 
+    @Test("the call's own deadline is DEADLINE_EXCEEDED, and stops the scoring")
+    func deadline() async throws {
+        let scoring = FakeScoring(delay: .milliseconds(50))
+        let service = try TestServer.service(scoring) { $0.maxWindowsInFlight = 1 }
+        try await SocketServer.with(service) { _, path in
+            let error = await #expect(throws: ServiceError.self) {
+                try await SocketServer.withClient(path) {
+                    try await Stub(wrapping: $0).answer(Sample.mixed, options: .brief)
+                }
+            }
+            #expect(error?.reason == .deadlineExceeded)
+            try await Self.waitUntilIdle(service)
+        }
+        #expect(scoring.windows < (try Direct(Sample.mixed)).summary.windows)
+    }
+
     @Test("a receiver that does not read stops its own request only, and gets everything once it reads")
     func slowReader() async throws {
         let scoring = FakeScoring()
@@ -181,8 +197,7 @@ internal import Testing
         try await SocketServer.with(service) { _, path in
             try await SocketServer.withClient(path) { client in
                 let stub = Stub(wrapping: client)
-                let error = await #expect(throws: ServiceError.self) { try await stub.answer(text, chunks: [5 << 20]) }
-                print("oversized: \(String(describing: error))")
+                await #expect(throws: ServiceError.self) { try await stub.answer(text, chunks: [5 << 20]) }
                 _ = try await stub.answer(Sample.mixed)
             }
             try await Self.waitUntilIdle(service)
