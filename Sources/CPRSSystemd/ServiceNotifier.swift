@@ -22,8 +22,6 @@ package struct ServiceNotifier: Sendable {
         case watchdog
         /// One line for people, shown by `systemctl status`.
         case status(String)
-        /// The start, or the stop, takes this much longer than the unit allows.
-        case extendTimeout(Duration)
     }
 
     /// `NOTIFY_SOCKET`: a path, or `@` and an abstract name.
@@ -94,7 +92,6 @@ extension ServiceNotifier.Field {
         case .watchdog: ["WATCHDOG=1"]
         // A line break would start another field.
         case .status(let text): ["STATUS=" + text.split(whereSeparator: \.isNewline).joined(separator: " ")]
-        case .extendTimeout(let duration): ["EXTEND_TIMEOUT_USEC=\(Int(duration.seconds * 1e6))"]
         }
     }
 
