@@ -1,4 +1,5 @@
 import CPRSCore
+import CPRSScheduler
 import CPRSServer
 import CPRSTestSupport
 import Glibc

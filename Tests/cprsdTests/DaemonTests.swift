@@ -144,10 +144,19 @@ struct DaemonTests {
     }
 
     @Test("users and groups that are not allowed are turned away")
-    func access() async throws {
+    func refusedPeers() async throws {
         let daemon = try RunningDaemon(["--allow-users", "54321"])
         try #require(daemon.awaitNotification("READY=1"))
-        await #expect(throws: ClientError.self) { try await daemon.client.countTokens("hello") }
+        let peer = try Self.connection(to: daemon.socketPath)
+        defer { close(peer) }
+        var byte: UInt8 = 0
+        // The server of an allowed peer speaks first, with its HTTP/2 settings; this one hangs up.
+        let count = recv(peer, &byte, 1, 0)
+        #expect(count == 0 || (count < 0 && errno == ECONNRESET))
+        #expect(!daemon.log.contents.contains("request"))
+        let open = try RunningDaemon(["--allow-users", "54321,\(getuid())"])
+        try #require(open.awaitNotification("READY=1"))
+        #expect(try await open.client.countTokens("hello") > 0)
     }
 
     @Test("metrics count requests and hold no text")
@@ -201,7 +210,7 @@ struct DaemonTests {
         // The activator accepts nothing itself: it starts the daemon when the first client connects.
         let daemon = try RunningDaemon(
             launcher: [Self.activator, "-l", path, "-E", "NOTIFY_SOCKET", "-E", "PATH"], socketPath: path)
-        while Glibc.access(path, F_OK) != 0 { try await Task.sleep(for: .milliseconds(20)) }
+        while access(path, F_OK) != 0 { try await Task.sleep(for: .milliseconds(20)) }
         let client = CPRSClient(ClientConfiguration(socketPath: path))
         #expect(try await client.countTokens("hello") > 0)
         #expect(daemon.awaitNotification("READY=1"))
@@ -209,13 +218,26 @@ struct DaemonTests {
         daemon.signal(SIGTERM)
         #expect(daemon.exitStatus() == 0, "\(daemon.log.contents)")
         // The socket file is the service manager's.
-        #expect(Glibc.access(path, F_OK) == 0)
+        #expect(access(path, F_OK) == 0)
     }
 
     /// A GET over a Unix socket.
     private static func get(_ target: String, from path: String) throws -> String {
-        let peer = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let peer = try Self.connection(to: path)
         defer { close(peer) }
+        let request = "GET \(target) HTTP/1.1\r\nHost: cprs\r\n\r\n"
+        send(peer, request, request.utf8.count, 0)
+        var page: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while case let count = recv(peer, &buffer, buffer.count, 0), count > 0 { page += buffer.prefix(count) }
+        return String(decoding: page, as: UTF8.self)
+    }
+
+    /// A connected socket that gives up reading after ten seconds.
+    private static func connection(to path: String) throws -> Int32 {
+        let peer = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var timeout = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
@@ -223,11 +245,6 @@ struct DaemonTests {
             connect(peer, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
         }
         try #require(status == 0)
-        let request = "GET \(target) HTTP/1.1\r\nHost: cprs\r\n\r\n"
-        send(peer, request, request.utf8.count, 0)
-        var page: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while case let count = recv(peer, &buffer, buffer.count, 0), count > 0 { page += buffer.prefix(count) }
-        return String(decoding: page, as: UTF8.self)
+        return peer
     }
 }
