@@ -21,6 +21,9 @@ package enum SharedData {
         return access(full, R_OK) == 0 ? full : nil
     }
 
+    /// The project's front page.
+    package static let readme = Self.checkout + "/README.md"
+
     /// A text that ships with the tests.
     package static func fixture(_ name: String) -> String { Self.checkout + "/Tests/Fixtures/" + name }
 }

@@ -9,66 +9,96 @@ internal import CPRSCore
 /// Source: the idea of github/rust-gems, `crates/bpe`; needs ``Vocabulary/isOrdered``.
 struct BacktrackingEncoder: Sendable {
     private let vocabulary: Vocabulary
-    /// The tokens so far.
-    private(set) var tokens: [TokenID] = []
-    /// One bit for each place in the text: set where going on is known to lead nowhere.
-    private var deadEnds: [UInt64] = []
 
     init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
-    /// Encodes `text`, which is not empty, into ``tokens``.
-    mutating func encode(_ text: UnsafeBufferPointer<UInt8>) {
-        // Not empty, so there is an address.
-        let base = text.baseAddress!
-        let count = text.count
-        let (trie, merges) = (self.vocabulary.trie, self.vocabulary.merges)
-        let (origins, lengths) = (self.vocabulary.origins, self.vocabulary.lengths)
-        self.tokens.removeAll(keepingCapacity: true)
-        var candidate = trie.longestPrefix(base, from: 0, to: count)
-        if Int(lengths[Int(candidate)]) == count {
-            self.tokens.append(candidate)
-            return
+    /// Appends the tokens of `text[range]`, which is not empty; their ranges are those in `text` plus `origin`.
+    func encode(_ text: UnsafePointer<UInt8>, _ range: Range<Int>, origin: Int, into tokens: inout [Token]) {
+        let start = text + range.lowerBound
+        // On the stack for ordinary pretokens.
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: range.count / 64 + 1) { deadEnds in
+            deadEnds.initialize(repeating: 0)
+            withUnsafeTemporaryAllocation(of: TokenID.self, capacity: range.count) { stack in
+                // Neither is empty, so both have an address.
+                let count = self.search(start, range.count, stack.baseAddress!, deadEnds.baseAddress!)
+                tokens.append(
+                    contentsOf: TokenRun(
+                        ids: UnsafeBufferPointer(start: stack.baseAddress!, count: count),
+                        origins: self.vocabulary.boundary.origins, start: origin &+ range.lowerBound))
+            }
         }
-        self.clearDeadEnds(count)
+    }
+
+    /// Writes the tokens of the text to `stack` and returns how many there are.
+    ///
+    /// - Parameters:
+    ///   - text: `length` bytes, at least one.
+    ///   - stack: room for `length` tokens.
+    ///   - deadEnds: one zero bit for each place in the text; set where going on is known to lead nowhere.
+    private func search(
+        _ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>,
+        _ deadEnds: UnsafeMutablePointer<UInt64>
+    ) -> Int {
+        let (trie, boundary) = (self.vocabulary.trie, self.vocabulary.boundary)
+        let origins = boundary.origins
+        var count = 0
         var start = 0
-        var previous: TokenID = -1
+        var (candidate, end) = trie.longestPrefix(text, from: 0, to: length)
         while true {
-            let end = start &+ Int(lengths[Int(candidate)])
-            let fits =
-                self.deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
-                && (previous < 0 || Boundary.holds(previous, candidate, merges, origins))
+            var fits = deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
+            if fits, count > 0 {
+                fits = boundary.holds(stack[count &- 1], candidate, text[start &- 1], text[start])
+            }
             if fits {
-                self.tokens.append(candidate)
-                if end == count { return }
-                previous = candidate
+                stack[count] = candidate
+                count &+= 1
+                if end == length { return count }
                 start = end
-                candidate = trie.longestPrefix(base, from: start, to: count)
+                (candidate, end) = trie.longestPrefix(text, from: start, to: length)
                 continue
             }
             candidate = origins[Int(candidate)].prefix
-            if candidate >= 0 { continue }
-            // Nothing fits here, so the token before was wrong. The first place always has an encoding: it has a
-            // token, for otherwise the text would have none.
-            self.deadEnds[start >> 6] |= 1 << UInt64(start & 63)
-            start &-= Int(lengths[Int(previous)])
-            candidate = previous
-            self.tokens.removeLast()
-            previous = self.tokens.last ?? -1
+            if candidate >= 0 {
+                end = start &+ Int(origins[Int(candidate)].length)
+                continue
+            }
+            // Nothing fits here, so the token before was wrong. There is one: at the first place something fits,
+            // for every text has an encoding.
+            deadEnds[start >> 6] |= 1 << UInt64(start & 63)
+            end = start
+            count &-= 1
+            candidate = stack[count]
+            start &-= Int(origins[Int(candidate)].length)
         }
     }
+}
 
-    /// Gives back memory beyond what ordinary text needs.
-    mutating func shrink() {
-        if self.tokens.capacity > NormalizedText.keptCapacity { self.tokens = [] }
-        if self.deadEnds.capacity > NormalizedText.keptCapacity / 64 { self.deadEnds = [] }
+/// Tokens whose ranges follow one another.
+struct TokenRun: Sequence, IteratorProtocol {
+    let ids: UnsafeBufferPointer<TokenID>
+    let origins: FixedTable<TokenOrigin>
+    /// Where the next token starts.
+    var start: Int
+    private var index = 0
+
+    init(ids: UnsafeBufferPointer<TokenID>, origins: FixedTable<TokenOrigin>, start: Int) {
+        self.ids = ids
+        self.origins = origins
+        self.start = start
     }
 
-    private mutating func clearDeadEnds(_ count: Int) {
-        let words = count / 64 + 1
-        if self.deadEnds.count < words {
-            self.deadEnds = [UInt64](repeating: 0, count: words)
-            return
+    /// Exact, so that an array makes room once.
+    var underestimatedCount: Int { self.ids.count - self.index }
+
+    @inline(__always)
+    mutating func next() -> Token? {
+        guard self.index < self.ids.count else { return nil }
+        let id = self.ids[self.index]
+        let end = self.start &+ Int(self.origins[Int(id)].length)
+        defer {
+            self.index &+= 1
+            self.start = end
         }
-        for word in 0..<words { self.deadEnds[word] = 0 }
+        return Token(id: id, bytes: self.start..<end)
     }
 }

@@ -6,7 +6,7 @@ internal import CPRSCore
 struct BytePairEncoder: Sendable {
     private let vocabulary: Vocabulary
     private var cache = PretokenCache()
-    private var backtracking: BacktrackingEncoder
+    private let backtracking: BacktrackingEncoder
     private var mergeQueue: MergeQueueEncoder
 
     init(_ vocabulary: Vocabulary) {
@@ -76,25 +76,15 @@ struct BytePairEncoder: Sendable {
     private mutating func encodeUncached(
         _ text: UnsafePointer<UInt8>, _ range: Range<Int>, _ origin: Int, _ tokens: inout [Token]
     ) {
-        let pretoken = UnsafeBufferPointer(start: text + range.lowerBound, count: range.count)
-        let start = origin &+ range.lowerBound
         if self.vocabulary.isOrdered {
-            self.backtracking.encode(pretoken)
-            self.append(self.backtracking.tokens, start, &tokens)
-            self.backtracking.shrink()
-        } else {
-            self.mergeQueue.encode(pretoken)
-            self.append(self.mergeQueue.tokens, start, &tokens)
+            self.backtracking.encode(text, range, origin: origin, into: &tokens)
+            return
         }
-    }
-
-    private func append(_ ids: [TokenID], _ start: Int, _ tokens: inout [Token]) {
-        let lengths = self.vocabulary.lengths
-        var start = start
-        for id in ids {
-            let end = start &+ Int(lengths[Int(id)])
-            tokens.append(Token(id: id, bytes: start..<end))
-            start = end
+        self.mergeQueue.encode(UnsafeBufferPointer(start: text + range.lowerBound, count: range.count))
+        self.mergeQueue.tokens.withUnsafeBufferPointer { ids in
+            tokens.append(
+                contentsOf: TokenRun(
+                    ids: ids, origins: self.vocabulary.boundary.origins, start: origin &+ range.lowerBound))
         }
     }
 }

@@ -24,12 +24,12 @@ struct MergeTable: Sendable {
     /// How many merges there are.
     private(set) var count = 0
 
-    init(capacity: Int) {
+    init(capacity: Int, storage: TableStorage) {
         let slots = Self.powerOfTwo(atLeast: capacity * 3 / 2 + 16)
-        self.slots = FixedTable(repeating: Self.empty, count: slots)
+        self.slots = storage.table(repeating: Self.empty, count: slots)
         self.slotMask = UInt64(slots - 1)
         let bits = slots * 8
-        self.seen = FixedTable(repeating: 0, count: bits / 64)
+        self.seen = storage.table(repeating: 0, count: bits / 64)
         self.seenMask = UInt64(bits - 1)
     }
 

@@ -34,14 +34,14 @@ struct PrefixTrie: Sendable {
     ///   - byteTokens: the token of each byte, 256 of them.
     ///   - tokenCount: every token is below it.
     ///   - totalBytes: the sum of the lengths of all tokens that will be inserted, a bound on the nodes.
-    init(byteTokens: [TokenID], tokenCount: Int, totalBytes: Int) {
+    init(byteTokens: [TokenID], tokenCount: Int, totalBytes: Int, storage: TableStorage) {
         self.tokenCount = UInt32(tokenCount)
         self.nextNode = UInt32(tokenCount)
-        self.bytes = FixedTable(repeating: 0, count: 256)
+        self.bytes = storage.table(repeating: 0, count: 256)
         for (byte, token) in byteTokens.enumerated() { self.bytes[byte] = UInt32(token) }
-        self.pairs = FixedTable(repeating: Self.missing, count: 1 << 16)
+        self.pairs = storage.table(repeating: Self.missing, count: 1 << 16)
         let slots = MergeTable.powerOfTwo(atLeast: totalBytes + 16)
-        self.edges = FixedTable(repeating: Self.noEdge, count: slots)
+        self.edges = storage.table(repeating: Self.noEdge, count: slots)
         self.edgeShift = UInt32(32 - slots.trailingZeroBitCount)
     }
 
@@ -71,31 +71,36 @@ struct PrefixTrie: Sendable {
         return prefix
     }
 
-    /// The longest token that the text from `start` to `end` (not empty) begins with.
+    /// The longest token that the text from `start` to `limit` (not empty) begins with, and where it ends.
     @inline(__always)
-    func longestPrefix(_ text: UnsafePointer<UInt8>, from start: Int, to end: Int) -> TokenID {
+    func longestPrefix(
+        _ text: UnsafePointer<UInt8>, from start: Int, to limit: Int
+    ) -> (token: TokenID, end: Int) {
         var best = self.bytes[Int(text[start])]
-        guard start &+ 1 < end else { return TokenID(bitPattern: best) }
-        var link = self.pairs[Int(text[start]) << 8 | Int(text[start &+ 1])]
-        guard link != Self.missing else { return TokenID(bitPattern: best) }
+        var end = start &+ 1
+        guard end < limit else { return (TokenID(bitPattern: best), end) }
+        var link = self.pairs[Int(text[start]) << 8 | Int(text[end])]
+        guard link != Self.missing else { return (TokenID(bitPattern: best), end) }
         var offset = start &+ 2
         while true {
             let node = link & ~Self.hasChildren
-            if node < self.tokenCount { best = node }
-            guard link >= Self.hasChildren, offset < end else { break }
+            if node < self.tokenCount { (best, end) = (node, offset) }
+            guard link >= Self.hasChildren, offset < limit else { break }
             let edge = self.edge(node, text[offset]).pointee
             if edge.key == .max { break }
             link = edge.child
             offset &+= 1
         }
-        return TokenID(bitPattern: best)
+        return (TokenID(bitPattern: best), end)
     }
 
     /// The edge from `parent` by `byte`, or the empty place where it would go.
     @inline(__always)
     private func edge(_ parent: UInt32, _ byte: UInt8) -> UnsafeMutablePointer<Edge> {
         let key = parent << 8 | UInt32(byte)
-        var index = Int(truncatingIfNeeded: (key &* 0x9E37_79B1) >> self.edgeShift)
+        // A node's edges lie near one another, so that texts of few different bytes touch few cache lines.
+        var index = Int(truncatingIfNeeded: (parent &* 0x9E37_79B1) >> self.edgeShift) &+ Int(byte)
+        index &= self.edges.count &- 1
         while true {
             let edge = self.edges.base + index
             if edge.pointee.key == key || edge.pointee.key == .max { return edge }

@@ -16,12 +16,13 @@ enum CharacterClass: UInt8, Sendable {
 struct CharacterClasses: Sendable {
     static let shared = CharacterClasses()
 
+    private let storage = TableStorage()
     private let classes: FixedTable<UInt8>
 
     private init() {
         let ranges = UnicodeTables.classes
         let last = Int(ranges[ranges.count - 2])
-        self.classes = FixedTable(repeating: 0, count: last + 1)
+        self.classes = self.storage.table(repeating: 0, count: last + 1)
         for index in stride(from: 0, to: ranges.count, by: 3) {
             let first = Int(ranges[index])
             let count = Int(ranges[index + 1]) - first + 1

@@ -7,13 +7,14 @@ struct NormalizationTable: Sendable {
     /// By code point: the combining class in the low byte, bit 8 where NFC may change the character or join it to
     /// what stands before it. Zero means that text may be cut before it.
     let properties: FixedTable<UInt16>
+    private let storage = TableStorage()
     private let decompositions: [UInt32: (UInt32, UInt32)]
     private let compositions: [UInt64: UInt32]
 
     private init() {
         let ranges = UnicodeTables.normalization
         let last = Int(ranges[ranges.count - 2])
-        self.properties = FixedTable(repeating: 0, count: last + 1)
+        self.properties = self.storage.table(repeating: 0, count: last + 1)
         for index in stride(from: 0, to: ranges.count, by: 3) {
             for codePoint in ranges[index]...ranges[index + 1] {
                 self.properties[Int(codePoint)] = UInt16(ranges[index + 2])

@@ -1,5 +1,11 @@
 internal import CPRSCore
 
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
 /// Finds added tokens in the text as it was given: the leftmost first, and the longest of those that start there.
 ///
 /// Text that may be the beginning of one stays back until it is known.
@@ -16,6 +22,8 @@ struct SpecialTokenSplitter: Sendable {
     private let tokens: [VocabularyFile.AddedToken]
     /// Whether any token starts with a byte.
     private let isFirst: [Bool]
+    /// The byte that all of them start with, if it is one.
+    private let onlyFirst: UInt8?
     private var held: [UInt8] = []
 
     init(_ tokens: [VocabularyFile.AddedToken]) {
@@ -23,6 +31,7 @@ struct SpecialTokenSplitter: Sendable {
         var isFirst = [Bool](repeating: false, count: 256)
         for token in tokens { isFirst[Int(token.text[0])] = true }
         self.isFirst = isFirst
+        self.onlyFirst = Set(tokens.map { $0.text[0] }).count == 1 ? tokens[0].text[0] : nil
     }
 
     /// Takes the next bytes and hands on what is certain.
@@ -59,11 +68,9 @@ struct SpecialTokenSplitter: Sendable {
     ) throws(CPRSError) -> Int {
         var start = 0
         var offset = 0
-        while offset < text.count {
-            guard self.isFirst[Int(text[offset])] else {
-                offset &+= 1
-                continue
-            }
+        while true {
+            offset = self.firstCandidate(text, from: offset)
+            guard offset < text.count else { break }
             switch self.match(text, offset, isComplete) {
             case .none: offset &+= 1
             case .token(let token):
@@ -78,6 +85,19 @@ struct SpecialTokenSplitter: Sendable {
         }
         try Self.pass(text, start..<text.count, next)
         return text.count
+    }
+
+    /// Where the next byte is that some token starts with, or the end.
+    private func firstCandidate(_ text: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+        guard let base = text.baseAddress, start < text.count else { return text.count }
+        // Markers nearly always share their first byte.
+        if let byte = self.onlyFirst {
+            let found = memchr(base + start, Int32(byte), text.count - start)
+            return found.map { UnsafeRawPointer($0) - UnsafeRawPointer(base) } ?? text.count
+        }
+        var offset = start
+        while offset < text.count, !self.isFirst[Int(text[offset])] { offset &+= 1 }
+        return offset
     }
 
     private static func pass(

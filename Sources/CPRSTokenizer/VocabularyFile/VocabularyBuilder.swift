@@ -4,6 +4,7 @@ internal import CPRSCore
 struct VocabularyBuilder {
     private let name: String
     private var index: TokenIndex
+    private let storage = TableStorage()
     private var merges: MergeTable
     private var mergeList: [VocabularyFile.Merge] = []
     private var addedTokens: [VocabularyFile.AddedToken] = []
@@ -13,7 +14,7 @@ struct VocabularyBuilder {
     init(name: String, capacity: Int) {
         self.name = name
         self.index = TokenIndex(capacity: capacity)
-        self.merges = MergeTable(capacity: capacity)
+        self.merges = MergeTable(capacity: capacity, storage: self.storage)
         self.mergeList.reserveCapacity(capacity)
     }
 
@@ -153,6 +154,6 @@ extension VocabularyBuilder {
         }
         return VocabularyFile(
             name: self.name, text: text, starts: starts, byteTokens: byteTokens, merges: self.merges,
-            mergeList: self.mergeList, addedTokens: self.addedTokens, isNormalized: isNormalized)
+            mergeList: self.mergeList, storage: self.storage, addedTokens: self.addedTokens, isNormalized: isNormalized)
     }
 }

@@ -30,6 +30,8 @@ struct VocabularyFile: Sendable {
     /// The same merges as a table and as a list, by ascending rank.
     var merges: MergeTable
     var mergeList: [Merge]
+    /// Owns `merges`.
+    var storage: TableStorage
     var addedTokens: [AddedToken]
     /// Text is brought to NFC first.
     var isNormalized: Bool
