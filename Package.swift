@@ -25,9 +25,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         // Without its default traits: they would pull in all of Foundation.
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0", traits: []),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2.git", from: "2.4.0"),
         .package(url: "https://github.com/grpc/grpc-swift-nio-transport.git", from: "2.9.0"),
         .package(url: "https://github.com/grpc/grpc-swift-protobuf.git", from: "2.4.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: [
         // The vocabulary every other target shares: tokens, labels, ranges, the error, the critic protocol.
@@ -120,6 +122,25 @@ let package = Package(
             ],
             swiftSettings: swiftSettings),
 
+        // One thread that scores every request's windows, in a fair order. Sees a critic protocol, never Qwen2.
+        .target(name: "CPRSScheduler", dependencies: ["CPRSCore"], swiftSettings: swiftSettings),
+
+        // What systemd expects of a service, over plain sockets and environment variables.
+        .target(name: "CPRSSystemd", dependencies: ["CPRSCore"], swiftSettings: swiftSettings),
+
+        // The daemon: command line -> configuration -> services; the only place that knows them all.
+        .executableTarget(
+            name: "cprsd",
+            dependencies: [
+                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSEngine", "CPRSModel", "CPRSTensors", "CPRSRuntime",
+                "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: swiftSettings),
+
         .executableTarget(
             name: "cprs",
             dependencies: [
@@ -193,6 +214,19 @@ let package = Package(
             dependencies: [
                 "CPRSCore", "CPRSTokenizer", "CPRSEngine", "CPRSServer", "CPRSClient", "CPRSTestSupport",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
+            ],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSSchedulerTests",
+            dependencies: ["CPRSCore", "CPRSScheduler", "CPRSTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSSystemdTests", dependencies: ["CPRSCore", "CPRSSystemd"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "cprsdTests",
+            dependencies: [
+                "CPRSCore", "CPRSRuntime", "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer", "CPRSClient",
+                "cprsd", "CPRSTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

@@ -101,6 +101,8 @@ package final class CompressServer: Sendable {
             channel.eventLoop.makeCompletedFuture {
                 let peer = try PeerLookup.credentials(of: channel)
                 guard access.allows(peer) else {
+                    // An error alone leaves the connection open and unserved, to be held by its peer for ever.
+                    channel.close(promise: nil)
                     throw CPRSError(code: .invalidArgument, message: "user \(peer.userID) may not connect")
                 }
             }

@@ -1,0 +1,48 @@
+internal import CPRSCore
+internal import CPRSEngine
+internal import CPRSRuntime
+internal import CPRSScheduler
+internal import CPRSTensors
+internal import CPRSTokenizer
+internal import CPRSWire
+
+/// A model that was opened, checked and handed to the scheduler's thread.
+struct OpenedModel: Sendable {
+    let folder: String
+    let name: String
+    /// SHA-256 of the weights, 64 hexadecimal digits.
+    let sha256: String
+    let tokenizer: Tokenizer
+    let trainedInstruction: String?
+    let critic: SharedCritic
+    /// What the self-check compared, for the log.
+    let check: SelfCheck.Outcome
+
+    /// Opens and checks a model; takes as long as reading its weights does, so call it on a thread of its own.
+    ///
+    /// - Throws: `notFound` or `modelUnusable`, naming the file and the defect, or the self-check that failed.
+    static func open(
+        folder: String, threads: Int, windowTokens: Int?
+    ) throws(CPRSError) -> OpenedModel {
+        let loaded = try LoadedModel(folder: folder, threads: threads, windowTokens: windowTokens)
+        let check = try SelfCheck.run(loaded, folder: folder)
+        let (name, tokenizer, trained) = (loaded.name, loaded.tokenizer, loaded.trainedInstruction)
+        return OpenedModel(
+            folder: folder, name: name, sha256: try Self.digest(folder: folder), tokenizer: tokenizer,
+            trainedInstruction: trained, critic: SharedCritic(loaded.critic), check: check)
+    }
+
+    /// SHA-256 over the weight files in the order of their names: one for a single file, so that `sha256sum` agrees.
+    static func digest(folder: String) throws(CPRSError) -> String {
+        var digest = SHA256Digest()
+        for name in try DirectoryListing.names(folder).filter({ $0.hasSuffix(".safetensors") }).sorted() {
+            let file = try MappedFile(path: folder + "/" + name)
+            // The bytes are a view of the mapping, which goes with the file.
+            withExtendedLifetime(file) { digest.update(file.bytes) }
+        }
+        return digest.finalized().map { byte in
+            let digits = String(byte, radix: 16)
+            return digits.count == 1 ? "0" + digits : digits
+        }.joined()
+    }
+}

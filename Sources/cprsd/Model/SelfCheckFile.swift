@@ -1,0 +1,68 @@
+internal import CPRSCore
+internal import CPRSJSON
+internal import CPRSTensors
+internal import Glibc
+
+extension SelfCheck {
+    /// Reads a folder's vector; nil if there is none.
+    ///
+    /// - Throws: `modelUnusable` naming the key that is missing or of the wrong type.
+    static func vector(folder: String) throws(CPRSError) -> Vector? {
+        let path = folder + "/" + Self.fileName
+        guard access(path, F_OK) == 0 else { return nil }
+        guard case .object(let object) = try JSONValue(try MappedFile.read(path: path, limit: 1 << 20), name: path)
+        else { throw CPRSError(code: .modelUnusable, message: "\(path): must be an object") }
+        func string(_ key: String) throws(CPRSError) -> String {
+            guard case .string(let text)? = object[key] else { throw Self.missing(path, key, "a string") }
+            return text
+        }
+        guard case .array(let values)? = object["kept"] else { throw Self.missing(path, "kept", "an array") }
+        var kept: [Float] = []
+        for value in values {
+            guard let number = Self.number(value) else { throw Self.missing(path, "kept", "an array of numbers") }
+            kept.append(number)
+        }
+        guard let tolerance = object["tolerance"].flatMap(Self.number) else {
+            throw Self.missing(path, "tolerance", "a number")
+        }
+        return Vector(
+            query: try string("query"), text: try string("text"), labels: try string("labels"), kept: kept,
+            tolerance: tolerance)
+    }
+
+    /// A vector as a file holds it; texts of printable ASCII and newlines only.
+    static func json(_ vector: Vector) -> String {
+        func quoted(_ text: String) -> String {
+            "\""
+                + text.map { character in
+                    switch character {
+                    case "\"", "\\": "\\\(character)"
+                    case "\n": "\\n"
+                    default: String(character)
+                    }
+                }.joined() + "\""
+        }
+        let kept = vector.kept.map { String(($0 * 1e6).rounded() / 1e6) }.joined(separator: ", ")
+        return """
+            {
+              "query": \(quoted(vector.query)),
+              "text": \(quoted(vector.text)),
+              "labels": "\(vector.labels)",
+              "kept": [\(kept)],
+              "tolerance": \(vector.tolerance)
+            }
+            """
+    }
+
+    private static func number(_ value: JSONValue) -> Float? {
+        switch value {
+        case .integer(let number): Float(number)
+        case .number(let number): Float(number)
+        default: nil
+        }
+    }
+
+    private static func missing(_ path: String, _ key: String, _ kind: String) -> CPRSError {
+        CPRSError(code: .modelUnusable, message: "\(path): \"\(key)\" must be \(kind)")
+    }
+}

@@ -1,0 +1,22 @@
+internal import CPRSCore
+internal import Logging
+internal import ServiceLifecycle
+
+/// Ends the daemon when nobody has asked anything for a while; a socket unit starts it again.
+struct IdleExitService: Service {
+    let limit: Duration
+    let ledger: RequestLedger
+    let logger: Logger
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            while true {
+                let figures = self.ledger.figures
+                let idle = figures.active > 0 ? .zero : ContinuousClock.now - figures.lastActivity
+                if idle >= self.limit { break }
+                try await Task.sleep(for: self.limit - idle)
+            }
+            self.logger.notice("idle, ending", metadata: ["cprs.idle_s": "\(self.limit.seconds)"])
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import CPRSCore
+import CPRSTestSupport
+import Glibc
+import Synchronization
+
+/// A fake critic whose calls are counted and can be held.
+final class GatedCritic: TokenCritic {
+    let limits = CriticLimits(maxWindowTokens: 4096, trainedWindowTokens: 256, vocabularySize: 1 << 20)
+    private let inner = FakeCritic()
+    private let gate: Gate
+
+    init(_ gate: Gate) { self.gate = gate }
+
+    deinit { self.gate.criticIsGone() }
+
+    func score(_ window: CriticWindow) throws(CPRSError) -> CriticOutput {
+        self.gate.pass(window)
+        if window.context.first == Self.poison { throw CPRSError(code: .modelUnusable, message: "poison") }
+        return try self.inner.score(window)
+    }
+
+    /// A window that begins with it fails.
+    static let poison: TokenID = 666
+}
+
+/// What a test sees and controls of a ``GatedCritic``.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = true
+        var entered: [TokenID] = []
+        var goneCritics = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Holds every call that begins from now on.
+    func shut() { self.state.withLock { $0.isOpen = false } }
+    func open() { self.state.withLock { $0.isOpen = true } }
+
+    /// First context tokens of the windows whose calls began.
+    var entered: [TokenID] { self.state.withLock { $0.entered } }
+    var goneCritics: Int { self.state.withLock { $0.goneCritics } }
+
+    func pass(_ window: CriticWindow) {
+        self.state.withLock { $0.entered.append(window.context.first ?? -1) }
+        while !self.state.withLock({ $0.isOpen }) { usleep(200) }
+    }
+
+    func criticIsGone() { self.state.withLock { $0.goneCritics += 1 } }
+}
+
+/// Waits until a condition holds, for ten seconds at most.
+func eventually(_ condition: () -> Bool) async -> Bool {
+    for _ in 0..<10_000 {
+        if condition() { return true }
+        try? await Task.sleep(for: .milliseconds(1))
+    }
+    return condition()
+}

@@ -1,0 +1,93 @@
+import CPRSClient
+import CPRSTestSupport
+import Foundation
+import Glibc
+
+/// The real `cprsd`, in a folder of its own, with a service manager's notification socket.
+final class RunningDaemon {
+    let folder = TemporaryFolder()
+    let socketPath: String
+    let process = Process()
+    private let notifications: Int32
+    private let errors = Pipe()
+
+    private static let binaries = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+
+    /// - Parameters:
+    ///   - launcher: a program and its arguments that start the daemon, such as `systemd-socket-activate`.
+    ///   - socketPath: by default a fresh one in `folder`.
+    init(
+        _ arguments: [String] = [], environment: [String: String] = [:], launcher: [String] = [],
+        socketPath: String? = nil
+    ) throws {
+        self.socketPath = socketPath ?? self.folder.path + "/d.sock"
+        let notifyPath = self.folder.path + "/notify"
+        self.notifications = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(self.notifications, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: notifyPath.utf8) }
+        _ = withUnsafeBytes(of: address) { bytes in
+            bind(
+                self.notifications, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+        }
+        let binary = Self.binaries.appendingPathComponent("cprsd").path
+        let command = launcher + [binary] + (launcher.isEmpty ? ["--socket", self.socketPath] : []) + arguments
+        self.process.executableURL = URL(fileURLWithPath: command[0])
+        self.process.arguments = Array(command.dropFirst())
+        var variables = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("CPRS") }
+        variables["NOTIFY_SOCKET"] = notifyPath
+        variables.merge(environment) { $1 }
+        self.process.environment = variables
+        self.process.standardError = self.errors
+        try self.process.run()
+        // Read to the end on a thread, so that a talkative daemon never blocks.
+        let (log, handle) = (self.log, self.errors.fileHandleForReading)
+        Thread {
+            while case let data = handle.availableData, !data.isEmpty {
+                log.append(String(decoding: data, as: UTF8.self))
+            }
+        }.start()
+    }
+
+    deinit {
+        if self.process.isRunning { kill(self.process.processIdentifier, SIGKILL) }
+        self.process.waitUntilExit()
+        close(self.notifications)
+    }
+
+    /// What it has written to standard error.
+    let log = Log()
+
+    final class Log: @unchecked Sendable {
+        // `text` is touched only under `lock`.
+        private let lock = NSLock()
+        private var text = ""
+
+        func append(_ more: String) { self.lock.withLock { self.text += more } }
+        var contents: String { self.lock.withLock { self.text } }
+    }
+
+    var client: CPRSClient { CPRSClient(ClientConfiguration(socketPath: self.socketPath, attempts: 1)) }
+
+    /// Waits for a notification with that line; false after a minute without one.
+    func awaitNotification(_ line: String) -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = recv(self.notifications, &buffer, buffer.count, 0)
+            if count <= 0 { return false }
+            let lines = String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: "\n")
+            if lines.contains(Substring(line)) { return true }
+        }
+    }
+
+    func signal(_ signal: Int32) { kill(self.process.processIdentifier, signal) }
+
+    /// Waits for its end.
+    func exitStatus() -> Int32 {
+        self.process.waitUntilExit()
+        return self.process.terminationReason == .exit ? self.process.terminationStatus : -1
+    }
+}
