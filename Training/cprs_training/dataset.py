@@ -2,7 +2,7 @@
 
 import bisect
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,16 +34,15 @@ class Question:
     text: str
     document: int
     spans: list
-    answerable: bool = field(init=False)
-
-    def __post_init__(self):
-        self.answerable = bool(self.spans)
 
 
 @dataclass
 class Dataset:
+    """`question_ids`: the token ids of each distinct question text, for statistics."""
+
     documents: list
     questions: list
+    question_ids: list
 
     def save(self, path):
         with open(path, "wb") as file:
@@ -101,4 +100,5 @@ def build(tokenizer, corpus_folder, split="train"):
         text = haystack["text"][:LONGEST_HAYSTACK]
         source = "haystack/" + haystack["source"]
         documents.append(tokenized(tokenizer, text, source, haystack["lang"], haystack["title"])[0])
-    return Dataset(documents, questions)
+    texts = sorted({question.text for question in questions})
+    return Dataset(documents, questions, [tokenizer.encode(text).ids for text in texts])
