@@ -173,7 +173,6 @@ def embed(table, lexicon, markers, layout):
     table[:tokens, flag["digit"]] = lexicon.is_digit
     for marker in ("im_start", "im_end"):
         table[markers[marker], [flag["value"], flag["ends"], flag["may_start"]]] = 0
-        table[markers[marker], flag["breaks"]] = 1
     table[markers["im_start"], flag["im_start"]] = 1.4
     for role in ROLES:
         table[markers[role], flag[role + "_word"]] = 1
@@ -213,8 +212,8 @@ def find_turns_and_sentences(head, layout):
     turn.prefer_keys({flag["user_role"]: 16.0, flag["context_role"]: 32.0})
     turn.move(0, flag["user_role"], flag["user"])
     sentence = head(1, 1)
-    sentence.prefer_distance({2: 4.0, 3: 10.0, 4: 24.0, 5: 24.0, 6: 24.0})
-    sentence.prefer_keys({flag["starts"]: 60.0})
+    sentence.prefer_distance({2: 4.0, 3: 8.0, 4: 15.0, 5: 15.0, 6: 12.0})
+    sentence.prefer_keys({flag["starts"]: 45.0})
     for row, dimension in enumerate(range(layout.sentence_id.start, layout.sentence_id.stop)):
         sentence.move(row, dimension, dimension, 12.0)
 

@@ -4,6 +4,7 @@ Budgets are shares of the haystack's tokens. Sentences are taken best first unti
 """
 
 import bisect
+import hashlib
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -48,14 +49,30 @@ def windows(sentences, length, room):
 
 
 @torch.no_grad()
-def label_probabilities(model, prompt, ids, sentences, window):
-    """BIOE probabilities [len(ids), 4] of the context tokens."""
+def window_logits(model, prompt, ids, sentences, window):
+    """BIOE logits [len(ids), 4] of the context tokens, window by window."""
     out = torch.zeros(len(ids), 4)
     for start, end in windows(sentences, len(ids), window - len(prompt)):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits = model(torch.tensor([prompt + ids[start:end]]))[1]
-        out[start:end] = logits[0, len(prompt) :].float().softmax(-1)
+        out[start:end] = logits[0, len(prompt) :].float()
     return out
+
+
+def gold_sentences(item, sentences):
+    return [i for i, (start, end) in enumerate(sentences) if any(start < e and s < end for s, e in item.gold)]
+
+
+def label_logits(model, tokenizer, item, window):
+    """(BIOE logits [n, 4], whether each token's sentence is gold [n]) of an item's text."""
+    encoding = tokenizer.encode(item.text)
+    sentences, token_ranges = sentence_tokens(item.text, item.lang, encoding.offsets)
+    prompt = prompt_ids(tokenizer, INSTRUCTIONS[item.task][0], item.query)
+    logits = window_logits(model, prompt, encoding.ids, token_ranges, window)
+    is_gold = torch.zeros(len(logits), dtype=torch.bool)
+    for index in gold_sentences(item, sentences):
+        is_gold[slice(*token_ranges[index])] = True
+    return logits, is_gold
 
 
 def kept_sentences(scores, token_ranges, budget):
@@ -84,8 +101,7 @@ class Baselines:
             self.known = json.loads(self.path.read_text())
 
     def scores(self, item, sentences):
-        key = f"{item.family}|{item.query}|{item.text}"
-        key = str(hash_text(key))
+        key = hashlib.sha256(f"{item.query}\0{item.text}".encode()).hexdigest()[:16]
         if key not in self.known:
             self.minilm = self.minilm or MiniLM()
             self.known[key] = {"minilm": self.minilm.scores(item.query, sentences)}
@@ -95,27 +111,17 @@ class Baselines:
         self.path.write_text(json.dumps(self.known))
 
 
-def hash_text(text):
-    import hashlib
-
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def evaluate_item(model, tokenizer, item, window, baselines):
     """(rank: {scorer: recall per budget}, counts: token and evidence counts of the decision)."""
-    encoding = tokenizer.encode(item.text)
-    sentences, token_ranges = sentence_tokens(item.text, item.lang, encoding.offsets)
-    gold = [i for i, (start, end) in enumerate(sentences) if any(start < e and s < end for s, e in item.gold)]
-    prompt = prompt_ids(tokenizer, INSTRUCTIONS[item.task][0], item.query)
-    labels = label_probabilities(model, prompt, encoding.ids, token_ranges, window)
+    sentences, token_ranges = sentence_tokens(item.text, item.lang, tokenizer.encode(item.text).offsets)
+    gold = gold_sentences(item, sentences)
+    logits, is_gold = label_logits(model, tokenizer, item, window)
+    labels = logits.softmax(-1)
     keep = 1 - labels[:, OUTSIDE]
     scores = {name: [f(keep[s:e]) for s, e in token_ranges] for name, f in AGGREGATES.items()}
     if baselines:
         scores |= baselines.scores(item, [item.text[start:end] for start, end in sentences])
     rank = {name: recalls(values, token_ranges, gold, len(keep)) for name, values in scores.items()}
-    is_gold = torch.zeros(len(keep), dtype=torch.bool)
-    for index in gold:
-        is_gold[slice(*token_ranges[index])] = True
     chosen, half = labels.argmax(-1) != OUTSIDE, keep >= 0.5
     counts = {
         "tokens": len(keep),
