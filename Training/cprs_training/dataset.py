@@ -57,9 +57,10 @@ class Dataset:
 def tokenized(tokenizer, text, source, lang, title):
     """The document and its token offsets [(start, end)] in code points."""
     encoding = tokenizer.encode(text)
-    starts = [start for start, _ in encoding.offsets]
-    bounds = {bisect.bisect_left(starts, start) for start, _ in corpus.sentence_ranges(text, lang)}
-    bounds = sorted(bounds | {0, len(starts)})
+    # A sentence begins with the token that holds its first character: that token often starts with the space before it.
+    ends = [end for _, end in encoding.offsets]
+    bounds = {bisect.bisect_right(ends, start) for start, _ in corpus.sentence_ranges(text, lang)}
+    bounds = sorted(bounds | {0, len(ends)})
     document = Document(source, lang, title, np.array(encoding.ids, np.int32), np.array(bounds, np.int32))
     return document, encoding.offsets
 

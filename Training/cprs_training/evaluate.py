@@ -27,10 +27,10 @@ AGGREGATES = {
 
 def sentence_tokens(text, lang, offsets):
     """Sentence character ranges and their token ranges; sentences without a token of their own are left out."""
-    starts = [start for start, _ in offsets]
+    ends = [end for _, end in offsets]
     pairs = []
     for start, end in corpus.sentence_ranges(text, lang):
-        tokens = bisect.bisect_left(starts, start), bisect.bisect_left(starts, end)
+        tokens = bisect.bisect_right(ends, start), bisect.bisect_right(ends, end)
         if tokens[0] < tokens[1]:
             pairs.append(((start, end), tokens))
     return [chars for chars, _ in pairs], [tokens for _, tokens in pairs]

@@ -43,7 +43,7 @@ class Trainer:
         self.model = TokenCritic(checkpoint["config"])
         self.model.load_state_dict(checkpoint["model"])
         self.average = Average(self.model, self.settings["average_decay"])
-        self.optimizer = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98), weight_decay=0.0)
+        self.optimizer = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98), weight_decay=0.0, fused=True)
         self.step, self.tokens = checkpoint.get("step", 0), checkpoint.get("tokens", 0)
         if "optimizer" in checkpoint:
             self.optimizer.load_state_dict(checkpoint["optimizer"])
