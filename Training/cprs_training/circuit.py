@@ -8,8 +8,8 @@ layer 1  every token learns its turn (user or context) and copies the hash at th
          different between sentences
 layer 2  match heads: a token that also stands in the user turn receives that token's idf; the codes before the matched token are
          added to its own, so that the squared length tells whether the phrase goes on to the left
-layer 3  the MLP turns matched tokens and phrases into one feature
-first bidirectional layer   its sum over the sentence, damped for long sentences, and its average over the neighbourhood
+layer 3  the MLP adds a bonus for phrases
+first bidirectional layer   the sum of both over the sentence, damped for long sentences, and its average over the neighbourhood
 last layer   the best sentence of the window; the BIOE head reads all three
 """
 
@@ -23,15 +23,17 @@ CODE, PREVIOUS, SENTENCE = 40, 28, 36
 FLAGS = (
     *("one", "value", "ends", "breaks", "may_start", "digit", "im_start", "system_word", "user_word", "context_word"),
     *("after_end", "after_break", "after_im_start", "starts", "system_role", "user_role", "context_role", "user"),
-    *("match", "similar", "phrase1", "phrase2", "signal", "sentence", "neighbourhood", "question", "best"),
+    *("match", "similar", "phrase1", "phrase2", "phrase", "sentence", "neighbourhood", "question", "best"),
 )
 ROLES = ("system", "user", "context")
 CODE_LENGTH, MEANING_LENGTH = 10.0, 11.0
 # Score of an exact match and of the sink it has to beat, before the softmax.
-MATCH_SCORE, SINK_SCORE, EXCLUDED = 44.0, 29.0, -28.0
+MATCH_SCORE, SINK_SCORE, EXCLUDED = 60.0, 43.0, -40.0
 SIMILAR_SCORE, SIMILAR_SINK = 30.0, 17.0
+# What the flags `user` and `system_role` measure after the norm of the match layer.
+USER_LEVEL, SYSTEM_LEVEL = 1.24, 1.15
 # A sentence's sum is divided by this many tokens plus its length.
-LENGTH_DAMPING = 30.0
+LENGTH_DAMPING = 12.0
 LEFTOVER_STD = 0.02
 
 
@@ -140,6 +142,10 @@ def initialise(model, lexicon, markers, seed):
             parameter.normal_(0, LEFTOVER_STD / depth, generator=generator)
         elif name.endswith("bias"):
             parameter.zero_()
+    # The random rest reads every feature but writes no flag.
+    for layer in model.model.layers:
+        for projection in (layer.self_attn.o_proj, layer.mlp.down_proj):
+            projection.weight.data[layout.meaning.stop :] = 0
     embed(model.model.embed_tokens.weight, lexicon, markers, layout)
     frequencies = rope_frequencies(config)
     first = config["cprs_bidirectional_start_layer"]
@@ -164,7 +170,7 @@ def embed(table, lexicon, markers, layout):
     table[:, flag["one"]] = 1
     # Every token is equally long, so that RMSNorm scales all alike; punctuation and markers match nothing and have no code.
     has_code = lexicon.is_word.clone()
-    has_code[[markers["im_start"], markers["im_end"]]] = 0
+    has_code[[markers["im_start"], markers["im_end"], markers["system"]]] = 0
     length = (MEANING_LENGTH**2 + CODE_LENGTH**2 * (1 - has_code)).sqrt()
     table[:tokens, layout.code] = lexicon.code * CODE_LENGTH * has_code[:, None]
     table[:tokens, layout.meaning] = lexicon.meaning * length[:, None]
@@ -176,7 +182,7 @@ def embed(table, lexicon, markers, layout):
     table[markers["im_start"], flag["im_start"]] = 1.4
     for role in ROLES:
         table[markers[role], flag[role + "_word"]] = 1
-    # The system turn's role word is the sink of the match heads: nothing precedes it and it must carry no value.
+    # The system turn's role word is the sink of the match heads: it has no code, no value, and no word before it.
     table[markers["system"], flag["value"]] = 0
 
 
@@ -198,7 +204,7 @@ def copy_neighbours(head, mlp, layout, generator):
     hashed = head(0, 2)
     hashed.prefer_distance({2: 2.0, 3: 4.0, 4: 8.0})
     hashed.v[:SENTENCE, layout.code] = orthonormal(SENTENCE, CODE, generator)
-    hashed.o[layout.sentence_id, :SENTENCE] = torch.eye(SENTENCE) * 1.5 / CODE_LENGTH
+    hashed.o[layout.sentence_id, :SENTENCE] = torch.eye(SENTENCE) * 0.75 / CODE_LENGTH
     one = flag["one"]
     mlp.step({flag["after_end"]: 1, flag["may_start"]: 1, flag["after_break"]: 2, one: -1.0}, one, flag["starts"])
     for role in ROLES:
@@ -212,19 +218,24 @@ def find_turns_and_sentences(head, layout):
     turn.prefer_keys({flag["user_role"]: 16.0, flag["context_role"]: 32.0})
     turn.move(0, flag["user_role"], flag["user"])
     sentence = head(1, 1)
-    sentence.prefer_distance({2: 4.0, 3: 8.0, 4: 15.0, 5: 15.0, 6: 12.0})
-    sentence.prefer_keys({flag["starts"]: 45.0})
+    # Amplitudes from a linear program: among starts up to 90 tokens away, the nearer of two that are 15 tokens apart leads
+    # by 7 nats, whatever starts lie up to 1,100 tokens away; a token that starts nothing is never 60 nats nearer.
+    sentence.prefer_distance({2: 1.6, 3: 2.3, 4: 17.0, 5: 27.0, 6: 45.0, 7: 45.0, 8: 45.0})
+    sentence.prefer_keys({flag["starts"]: 62.0})
     for row, dimension in enumerate(range(layout.sentence_id.start, layout.sentence_id.stop)):
-        sentence.move(row, dimension, dimension, 12.0)
+        sentence.move(row, dimension, dimension, 24.0)
 
 
 def match_question(head, mlp, layout, first_slow):
     flag = layout.flag
-    only_question = {flag["user"]: -EXCLUDED, flag["system_role"]: SINK_SCORE - EXCLUDED}
+
+    def only_question(sink_score):
+        return {flag["user"]: -EXCLUDED / USER_LEVEL, flag["system_role"]: (sink_score - EXCLUDED) / SYSTEM_LEVEL}
+
     for index, previous in enumerate((layout.previous1, layout.previous2)):
         exact = head(2, index)
         exact.compare(layout.code, MATCH_SCORE, CODE_LENGTH, first_slow)
-        exact.prefer_keys(only_question, bias=EXCLUDED)
+        exact.prefer_keys(only_question(SINK_SCORE), bias=EXCLUDED)
         for row, dimension in enumerate(range(previous.start, previous.stop)):
             exact.move(row, dimension, dimension)
         if index == 0:
@@ -233,7 +244,7 @@ def match_question(head, mlp, layout, first_slow):
     similar.compare(
         slice(layout.meaning.start, layout.meaning.start + CODE), SIMILAR_SCORE, MEANING_LENGTH * 0.85, first_slow
     )
-    similar.prefer_keys({flag["user"]: -EXCLUDED, flag["system_role"]: SIMILAR_SINK - EXCLUDED}, bias=EXCLUDED)
+    similar.prefer_keys(only_question(SIMILAR_SINK), bias=EXCLUDED)
     similar.move(0, flag["value"], flag["similar"])
     for previous, target in ((layout.previous1, "phrase1"), (layout.previous2, "phrase2")):
         for dimension in range(previous.start, previous.stop):
@@ -241,24 +252,27 @@ def match_question(head, mlp, layout, first_slow):
 
 
 def combine_matches(mlp, flag):
-    """phrase1 and phrase2 are about 1 without a match, 2 with one, 4 where the token before matches as well."""
+    """`phrase` adds to `match`. phrase1 and phrase2 are about 1 without a match, 2 with one, 4 where the token before matches as well."""
     one = flag["one"]
-    mlp.ramp({flag["match"]: 1}, one, flag["signal"], 1.0)
-    mlp.ramp({flag["phrase1"]: 0.5, flag["match"]: 0.5, one: -1.6}, one, flag["signal"], 1.0)
-    mlp.ramp({flag["phrase1"]: 0.5, flag["phrase2"]: 0.5, one: -3.0}, one, flag["signal"], 1.0)
+    mlp.ramp({flag["phrase1"]: 0.5, flag["match"]: 0.25, one: -1.75}, one, flag["phrase"], 0.6)
+    mlp.ramp({flag["phrase1"]: 0.5, flag["phrase2"]: 0.5, one: -3.0}, one, flag["phrase"], 0.8)
 
 
 def pool_sentences(head, layer, layout, first_slow):
     flag = layout.flag
     sentence = head(layer, 0)
-    sentence.compare(layout.sentence_id, 16.0, 7.0, first_slow)
+    sentence.compare(layout.sentence_id, 30.0, 6.0, first_slow)
+    # Sentences that happen to share a hash are told apart by their distance.
+    sentence.prefer_distance({5: 8.0, 6: 8.0})
     # The sentence's last token carries no signal and weighs LENGTH_DAMPING tokens.
     sentence.prefer_keys({flag["ends"]: math.log(LENGTH_DAMPING)})
-    sentence.move(0, flag["signal"], flag["sentence"], 8.0)
+    sentence.move(0, flag["match"], flag["sentence"], 8.0)
+    sentence.move(0, flag["phrase"], flag["sentence"], 0.0)
     neighbourhood = head(layer, 1)
     neighbourhood.prefer_distance({4: 1.5, 5: 3.0, 6: 3.0})
     neighbourhood.prefer_keys({flag["user"]: -8.0})
-    neighbourhood.move(0, flag["signal"], flag["neighbourhood"], 8.0)
+    neighbourhood.move(0, flag["match"], flag["neighbourhood"], 8.0)
+    neighbourhood.move(0, flag["phrase"], flag["neighbourhood"], 0.0)
     question = head(layer, 2)
     question.prefer_keys({flag["user"]: 16.0})
     question.move(0, flag["value"], flag["question"])
@@ -275,7 +289,7 @@ def read_out(model, head, layout):
     weight.zero_()
     for label in (BEGIN, INSIDE, END):
         weight[label, flag["sentence"]] = 2.0
-        weight[label, flag["neighbourhood"]] = 1.4
+        weight[label, flag["neighbourhood"]] = 1.1
     weight[BEGIN, flag["starts"]] = 2.0
     weight[END, flag["ends"]] = 2.0
     bias[BEGIN] = bias[END] = -2.0

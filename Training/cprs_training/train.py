@@ -42,6 +42,7 @@ class Trainer:
         self.seed, self.folder = config["seed"], Path(folder)
         self.model = TokenCritic(checkpoint["config"])
         self.model.load_state_dict(checkpoint["model"])
+        self.freeze(self.settings["frozen_layers"])
         self.average = Average(self.model, self.settings["average_decay"])
         self.optimizer = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98), weight_decay=0.0, fused=True)
         self.step, self.tokens = checkpoint.get("step", 0), checkpoint.get("tokens", 0)
@@ -51,6 +52,12 @@ class Trainer:
         tags = [*TAGS, OUTSIDE_TAG]
         self.tag_ids = torch.tensor([tag_id(tokenizer, tag) for tag in tags])
         self.tag_index = {int(token): index for index, token in enumerate(self.tag_ids)}
+
+    def freeze(self, layers):
+        """Keeps the embedding and the lowest layers as they are: a short run then only learns to read the circuit's features."""
+        frozen = [self.model.model.embed_tokens, *self.model.model.layers[:layers]] if layers else []
+        for module in frozen:
+            module.requires_grad_(False)
 
     def parameter_groups(self):
         """The embedding carries the codes the match heads rely on and moves more slowly."""
