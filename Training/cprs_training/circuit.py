@@ -287,10 +287,11 @@ def read_out(model, head, layout):
     model.model.norm.weight.data[: layout.meaning.stop] = 0.1
     weight, bias = model.cls_head.weight.data, model.cls_head.bias.data
     weight.zero_()
+    # The two weights and the bias are those of a logistic regression on 60 training windows.
     for label in (BEGIN, INSIDE, END):
-        weight[label, flag["sentence"]] = 2.0
-        weight[label, flag["neighbourhood"]] = 1.1
+        weight[label, flag["sentence"]] = 3.9
+        weight[label, flag["neighbourhood"]] = 2.0
     weight[BEGIN, flag["starts"]] = 2.0
     weight[END, flag["ends"]] = 2.0
     bias[BEGIN] = bias[END] = -2.0
-    bias[OUTSIDE] = 2.5
+    bias[OUTSIDE] = 3.0

@@ -25,9 +25,10 @@ class Average:
     @torch.no_grad()
     def update(self, model):
         self.steps += 1
+        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        for name, value in model.state_dict().items():
-            self.weights[name].lerp_(value, 1 - decay)
+        for name in trained:
+            self.weights[name].lerp_(model.get_parameter(name), 1 - decay)
 
     def model(self, config):
         model = TokenCritic(config)
@@ -60,12 +61,12 @@ class Trainer:
             module.requires_grad_(False)
 
     def parameter_groups(self):
-        """The embedding carries the codes the match heads rely on and moves more slowly."""
-        settings = self.settings
-        body = [value for name, value in self.model.named_parameters() if "embed_tokens" not in name]
-        embedding = self.model.model.embed_tokens.weight
+        """The embedding carries the codes the match heads rely on and moves slowly; the BIOE head only reads and moves fast."""
+        settings, embedding = self.settings, self.model.model.embed_tokens.weight
         return [
-            {"params": body, "peak": settings["learning_rate"]},
+            {"params": list(self.model.model.layers.parameters()), "peak": settings["learning_rate"]},
+            {"params": [self.model.model.norm.weight], "peak": settings["learning_rate"]},
+            {"params": list(self.model.cls_head.parameters()), "peak": settings["head_learning_rate"]},
             {"params": [embedding], "peak": settings["embedding_learning_rate"]},
         ]
 
