@@ -63,11 +63,17 @@ def gold_sentences(item, sentences):
     return [i for i, (start, end) in enumerate(sentences) if any(start < e and s < end for s, e in item.gold)]
 
 
+def instruction(model, task):
+    """The preset, or for facts the one an exported model names in its configuration."""
+    preset = INSTRUCTIONS[task][0]
+    return model.config.get("cprs_instruction", preset) if task == "fact" else preset
+
+
 def label_logits(model, tokenizer, item, window):
     """(BIOE logits [n, 4], whether each token's sentence is gold [n]) of an item's text."""
     encoding = tokenizer.encode(item.text)
     sentences, token_ranges = sentence_tokens(item.text, item.lang, encoding.offsets)
-    prompt = prompt_ids(tokenizer, INSTRUCTIONS[item.task][0], item.query)
+    prompt = prompt_ids(tokenizer, instruction(model, item.task), item.query)
     logits = window_logits(model, prompt, encoding.ids, token_ranges, window)
     is_gold = torch.zeros(len(logits), dtype=torch.bool)
     for index in gold_sentences(item, sentences):

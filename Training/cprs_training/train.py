@@ -14,6 +14,8 @@ from .critic import OUTSIDE, TokenCritic
 from .prompts import OUTSIDE_TAG, TAGS, tag_id
 from .windows import IGNORED
 
+SHORTEST_TEXT = 16
+
 
 class Average:
     """Exponential moving average of the weights: what is evaluated and exported, so that no decay phase is needed."""
@@ -77,13 +79,20 @@ class Trainer:
         self.maker.rng.seed(rng.random())
         lengths = self.settings["lengths"]
         length = int(rng.choices(list(lengths), list(lengths.values()))[0])
-        rows = [self.maker.window(length) for _ in range(self.settings["tokens_per_step"] // length)]
+        rows = [self.taught_window(length) for _ in range(self.settings["tokens_per_step"] // length)]
         ids = torch.zeros(len(rows), length, dtype=torch.long)
         labels = torch.full((len(rows), length), IGNORED)
         for row, (row_ids, row_labels, _) in enumerate(rows):
             ids[row, : len(row_ids)] = torch.from_numpy(np.asarray(row_ids))
             labels[row, : len(row_labels)] = torch.from_numpy(np.asarray(row_labels))
         return ids, labels, torch.tensor([self.tag_index[tag] for _, _, tag in rows])
+
+    def taught_window(self, length):
+        """A window with at least a few tokens of text: a long prompt can fill a short window."""
+        while True:
+            window = self.maker.window(length)
+            if (window[1] != IGNORED).sum() >= SHORTEST_TEXT:
+                return window
 
     def losses(self, ids, labels, tags):
         """Both heads' losses and the decision's counts. Half of the outside tokens, drawn at random, teach nothing."""
