@@ -51,7 +51,7 @@ def train_command(options, config):
 
 
 def export_command(options, config):
-    bpe, model = load_tokenizer(options), load_model(options.checkpoint)
+    bpe, model = load_tokenizer(options), blended(options)
     items = heldout.build(options.corpus, config["held_out"]["calibration"], seed=config["held_out"]["calibration_seed"])
     scale, shift = export.calibrate(model, bpe, items, model.config["cprs_window_tokens"])
     print(f"calibrated: logits x {scale:.3f}, outside bias {shift:+.3f}")
@@ -62,11 +62,11 @@ def evaluate_command(options, config):
     items = heldout.build(options.corpus, config["held_out"][options.set])
     baselines = evaluate.Baselines(options.work / "baselines.json") if options.baselines else None
     bpe = tokenizer.load(options.checkpoint / "tokenizer.json") if options.checkpoint.is_dir() else load_tokenizer(options)
-    model = load_model(options.checkpoint)
+    model = blended(options)
     window = options.window or model.config["cprs_window_tokens"]
     results = evaluate.evaluate(model, bpe, items, window, baselines)
     print(evaluate.table(results))
-    record = {"checkpoint": str(options.checkpoint), "set": options.set, "window": window, "results": results}
+    record = {"checkpoint": str(options.checkpoint), "start_share": options.start_share, "set": options.set, "window": window, "results": results}
     with open(options.work / "evaluations.jsonl", "a", encoding="utf-8") as file:
         file.write(json.dumps(record) + "\n")
 
@@ -87,6 +87,19 @@ def load_model(path):
         config, state = checkpoint["config"], checkpoint["model"]
     model = TokenCritic(config)
     model.load_state_dict(state)
+    return model
+
+
+def blended(options):
+    """The checkpoint, or a straight-line mixture of its weights with those of init.pt.
+
+    After a short run the mixture keeps the start's exact matches and still has what the run learned.
+    """
+    model = load_model(options.checkpoint)
+    if options.start_share:
+        start = load_model(options.work / "init.pt").state_dict()
+        mixed = {name: value.lerp(start[name], options.start_share) for name, value in model.state_dict().items()}
+        model.load_state_dict(mixed)
     return model
 
 
@@ -112,10 +125,12 @@ def parse():
     step.set_defaults(run=train_command)
     step = steps.add_parser("export", help="a checkpoint -> Hugging Face folder, calibrated")
     step.add_argument("--checkpoint", type=Path, required=True)
+    step.add_argument("--start-share", type=float, default=0.0, help="share of init.pt in the weights, 0 to 1")
     step.add_argument("--out", type=Path, required=True)
     step.set_defaults(run=export_command)
     step = steps.add_parser("evaluate", help="held-out retrieval of a checkpoint or an exported folder")
     step.add_argument("--checkpoint", type=Path, required=True)
+    step.add_argument("--start-share", type=float, default=0.0, help="share of init.pt in the weights, 0 to 1")
     step.add_argument("--set", default="full", help="which item counts of the config: quick or full")
     step.add_argument("--window", type=int, help="tokens per window, prompt included; default: the model's own")
     step.add_argument("--baselines", action="store_true", help="BM25 and MiniLM on the same items")
