@@ -20,11 +20,14 @@ package struct CriticLimits: Hashable, Sendable {
     package var trainedWindowTokens: Int
     /// Ids are in `0..<vocabularySize`.
     package var vocabularySize: Int
+    /// Least score of a kept unit unless the caller names one; `cprs_threshold`.
+    package var threshold: Float
 
-    package init(maxWindowTokens: Int, trainedWindowTokens: Int, vocabularySize: Int) {
+    package init(maxWindowTokens: Int, trainedWindowTokens: Int, vocabularySize: Int, threshold: Float = 0.5) {
         self.maxWindowTokens = maxWindowTokens
         self.trainedWindowTokens = trainedWindowTokens
         self.vocabularySize = vocabularySize
+        self.threshold = threshold
     }
 }
 

@@ -19,7 +19,7 @@ package struct CompressionRequest: Hashable, Sendable {
     package var tags: [String]
     /// The unit that is kept or dropped as a whole.
     package var granularity: Granularity
-    /// Least score of a kept unit, 0...1; nil means 0.5, or no bound when there is a budget.
+    /// Least score of a kept unit, 0...1; nil means the model's own, or no bound when there is a budget.
     package var threshold: Float?
     /// Spans of fewer tokens are dropped. Reference decoding keeps spans of *more* than this many.
     package var minSpanTokens: Int?
@@ -54,8 +54,6 @@ package struct CompressionRequest: Hashable, Sendable {
 }
 
 extension CompressionRequest {
-    /// The threshold when neither the caller nor a budget sets one.
-    package static let defaultThreshold: Float = 0.5
     /// `min_keyword_len` of the published reference.
     package static let referenceMinSpanTokens = 4
     /// A tag word that stands for dropped tokens.

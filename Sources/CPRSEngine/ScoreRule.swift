@@ -24,9 +24,10 @@ struct ScoreRule: DecisionRule {
     private var isFinished = false
     private var bestDroppedUnit: Float?
 
-    init(_ request: CompressionRequest, patterns: PatternSet) {
+    /// - Parameter defaultThreshold: least score of a kept unit when neither the caller nor a budget sets a bound.
+    init(_ request: CompressionRequest, patterns: PatternSet, defaultThreshold: Float) {
         self.budget = request.budget
-        self.threshold = request.threshold ?? (request.budget == nil ? CompressionRequest.defaultThreshold : nil)
+        self.threshold = request.threshold ?? (request.budget == nil ? defaultThreshold : nil)
         let unit = request.unit
         switch unit {
         case .token: self.tokenUnits = TokenUnits()

@@ -37,7 +37,7 @@ package struct Session: Sendable {
         self.tokens = StreamingTokenizer(tokenizer, specialTokens: .text)
         self.windower = Windower(roomTokens: room, startOfToken: tokenizer.start(of:))
         switch request.decoding {
-        case .default: self.rule = ScoreRule(request, patterns: patterns)
+        case .default: self.rule = ScoreRule(request, patterns: patterns, defaultThreshold: limits.threshold)
         case .reference: self.rule = ReferenceRule(request)
         }
         self.summary.promptTokens = prompt.tokens.count

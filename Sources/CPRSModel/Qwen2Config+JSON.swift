@@ -71,6 +71,8 @@ extension Qwen2Config {
         self.trainedWindowTokens = try fields.integer(
             "cprs_window_tokens", in: 1...maxPositions, default: min(8192, maxPositions))
         self.trainedInstruction = try fields.string("cprs_instruction")
+        self.threshold =
+            try fields.isAbsent("cprs_threshold") ? 0.5 : fields.number("cprs_threshold", above: 0, atMost: 1)
         guard self.parameterCount != nil else {
             throw fields.failure("the sizes together give more parameters than a 64-bit count holds")
         }

@@ -31,6 +31,8 @@ package struct Qwen2Config: Sendable, Hashable {
     package let trainedWindowTokens: Int
     /// The instruction that the model was trained with; `cprs_instruction`.
     package let trainedInstruction: String?
+    /// Least score of a kept unit that suits the model's calibration; `cprs_threshold`, else 0.5.
+    package let threshold: Double
 
     /// Width of all query heads together.
     var queryWidth: Int { self.heads * self.headWidth }
@@ -80,5 +82,6 @@ extension Qwen2Config {
         self.bidirectionalStartLayer = layers * 3 / 4
         self.trainedWindowTokens = 8192
         self.trainedInstruction = nil
+        self.threshold = 0.5
     }
 }

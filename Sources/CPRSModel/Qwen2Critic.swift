@@ -71,7 +71,7 @@ package final class Qwen2Critic: TokenCritic {
         self.config = config
         self.limits = CriticLimits(
             maxWindowTokens: windowTokens, trainedWindowTokens: config.trainedWindowTokens,
-            vocabularySize: config.vocabularySize)
+            vocabularySize: config.vocabularySize, threshold: Float(config.threshold))
         self.copiedBytes = weights.layers.reduce(0) { total, layer in
             let matrices = [
                 layer.query, layer.key, layer.value, layer.attentionOutput, layer.gate, layer.up, layer.down,

@@ -247,7 +247,7 @@ final class RawSocket {
             }
         }
         guard status == 0 else { throw CPRSError(code: .notFound, message: "cannot connect to \(path)") }
-        var timeout = timeval(tv_sec: 5, tv_usec: 0)
+        var timeout = timeval(tv_sec: 120, tv_usec: 0)
         setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
     }
 

@@ -24,7 +24,6 @@ struct RequestEngine: Sendable {
             self.session = try Session(plan.request, tokenizer: tokenizer, limits: limits)
             if plan.includesProvisional {
                 var request = plan.request
-                request.threshold = request.threshold ?? CompressionRequest.defaultThreshold
                 request.budget = nil
                 self.preview = try Session(request, tokenizer: tokenizer, limits: limits)
             }

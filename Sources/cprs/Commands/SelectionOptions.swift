@@ -14,7 +14,7 @@ struct SelectionOptions: ParsableArguments {
     )
     var granularity: Granularity?
 
-    @Option(help: "Least score of a kept unit, 0 to 1 (default: 0.5, or none with a budget).")
+    @Option(help: "Least score of a kept unit, 0 to 1 (default: the model's, or none with a budget).")
     var threshold: Float?
 
     @Option(help: ArgumentHelp("Keep the best-scored units, at most this many tokens of the input.", valueName: "n"))
