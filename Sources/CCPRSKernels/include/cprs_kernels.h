@@ -8,4 +8,7 @@
 // Matrices are row-major and float32 unless the name says otherwise. Kernels check nothing and cannot fail: the Swift
 // wrapper checks shapes before the call.
 
+#include "cprs_attention.h"
+#include "cprs_gemm.h"
+
 #endif
