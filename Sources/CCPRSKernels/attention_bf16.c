@@ -1,7 +1,6 @@
 #include <math.h>
 
 #include "gemm_packed.h"
-#include "lanes.h"
 #include "softmax.h"
 
 enum {
@@ -111,41 +110,48 @@ static void load_tile(
     cprs_softmax_start(&block->states[t]);
 }
 
+// What the rows of a tile see of a panel that is visible to all of them.
+static const size_t whole_panel[TILE] = {PANEL, PANEL, PANEL, PANEL, PANEL, PANEL};
+
 // Weighs tile `t` against the keys from `key` on, at most KEY_BLOCK of them, and adds their values.
 static void attend_block(
     const cprs_kernels *kernels, const cprs_window *window, const uint16_t *keys, const uint16_t *values,
     const block_scratch *block, size_t t, const size_t visible[TILE], size_t key) {
-    const size_t panels = (smaller(visible[TILE - 1] - key, KEY_BLOCK) + PANEL - 1) / PANEL;
+    const size_t count = smaller(visible[TILE - 1] - key, KEY_BLOCK), width = block->query_width;
+    const uint16_t *queries = block->queries + t * TILE * width;
     cprs_softmax_rows *state = &block->states[t];
-    for (size_t p = 0; p < panels; p++) {
-        const size_t first = key + p * PANEL;
-        size_t here[TILE];
-        for (size_t r = 0; r < TILE; r++) here[r] = visible[r] > first ? smaller(visible[r] - first, PANEL) : 0;
-        kernels->weigh_keys(
-            block->queries + t * TILE * block->query_width, block->query_width, keys + first * block->query_width,
-            here, p, block->weights, state);
-    }
     float *sums = block->sums + t * block->value_panels * TILE * PANEL;
+    // Needed after some thousand cycles of weighing; last used by the block of keys before.
+    for (size_t i = 0; i < block->value_panels * TILE * PANEL; i += 16) __builtin_prefetch(sums + i, 1);
+    for (size_t k = 0; k < count; k += PANEL) {
+        const size_t first = key + k;
+        size_t here[TILE];
+        const int whole = visible[0] >= first + PANEL;
+        for (size_t r = 0; r < TILE && !whole; r++) {
+            here[r] = visible[r] > first ? smaller(visible[r] - first, PANEL) : 0;
+        }
+        kernels->weigh_keys(
+            queries, width, keys + first * width, whole ? whole_panel : here, k / PANEL, block->weights, state);
+    }
     // The first block writes the sums afresh.
     cprs_softmax_rescale(state, sums, key == 0 ? 0 : block->value_panels);
     for (size_t v = 0; v < block->value_panels; v++) {
         const uint16_t *panel = values + v * PANEL * window->capacity + key * PANEL;
-        kernels->tile_bf16(
-            TILE, block->weights, KEY_BLOCK, panel, panels * PANEL / 2, sums + v * TILE * PANEL, key == 0);
+        // Past the last visible key every weight is zero.
+        kernels->tile_bf16(TILE, block->weights, KEY_BLOCK, panel, (count + 1) / 2, sums + v * TILE * PANEL, key == 0);
     }
 }
 
 // Divides the sums of a tile by its weights' total.
 static void store_tile(
-    const cprs_window *window, const block_scratch *block, size_t t, size_t rows, uint16_t *out, size_t out_stride) {
+    const cprs_kernels *kernels, const cprs_window *window, const block_scratch *block, size_t t, size_t rows,
+    uint16_t *out, size_t out_stride) {
     for (size_t r = 0; r < rows; r++) {
         const float scale = 1.0f / cprs_softmax_total(&block->states[t], r);
         const float *sums = block->sums + (t * block->value_panels * TILE + r) * PANEL;
-        for (size_t i = 0; i < window->head_width; i += CPRS_LANES) {
-            const size_t left = smaller(window->head_width - i, CPRS_LANES);
-            uint16_t bits[CPRS_LANES];
-            cprs_store_bf16(bits, cprs_load(sums + i / PANEL * TILE * PANEL + i % PANEL) * scale);
-            memcpy(out + r * out_stride + i, bits, left * sizeof *bits);
+        for (size_t i = 0; i < window->head_width; i += PANEL) {
+            const size_t count = smaller(window->head_width - i, PANEL);
+            kernels->scale_row(sums + i * TILE, scale, count, out + r * out_stride + i);
         }
     }
 }
@@ -179,7 +185,7 @@ void cprs_attention_bf16(
         for (size_t t = 0; t < group * tiles; t++) {
             const size_t first = t % tiles * TILE, head = kv_head * group + t / tiles;
             uint16_t *tile = out + (row + first) * out_stride + head * width;
-            store_tile(window, &block, t, smaller(rows - first, TILE), tile, out_stride);
+            store_tile(kernels, window, &block, t, smaller(rows - first, TILE), tile, out_stride);
         }
     }
 }

@@ -14,7 +14,8 @@
     .quantize_bf16_row = cprs_quantize_bf16_row_##suffix,    \
     .norm_bf16_row = cprs_norm_bf16_row_##suffix,            \
     .norm_int8_row = cprs_norm_int8_row_##suffix,            \
-    .rope_row = cprs_rope_row_##suffix
+    .rope_row = cprs_rope_row_##suffix,                      \
+    .scale_row = cprs_scale_row_##suffix
 
 static const cprs_kernels tables[CPRS_ISA_COUNT] = {
     [CPRS_ISA_PORTABLE] = {

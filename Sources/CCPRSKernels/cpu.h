@@ -66,6 +66,9 @@ typedef void cprs_norm_int8_row(
 typedef void cprs_rope_row(
     const float *x, const float *cosine, const float *sine, size_t half, float scale, uint16_t *out);
 
+// out = bf16 of x * scale, [columns].
+typedef void cprs_scale_row(const float *x, float scale, size_t columns, uint16_t *out);
+
 // One tile of queries against panel `index` of a block of keys; see softmax.h.
 typedef struct cprs_softmax_rows cprs_softmax_rows;
 typedef void cprs_weigh_keys(
@@ -83,6 +86,7 @@ typedef struct cprs_kernels {
     cprs_norm_bf16_row *norm_bf16_row;
     cprs_norm_int8_row *norm_int8_row;
     cprs_rope_row *rope_row;
+    cprs_scale_row *scale_row;
     cprs_weigh_keys *weigh_keys;
 } cprs_kernels;
 
@@ -113,6 +117,7 @@ CPRS_DECLARE(cprs_quantize_bf16_row, cprs_quantize_bf16_row);
 CPRS_DECLARE(cprs_norm_bf16_row, cprs_norm_bf16_row);
 CPRS_DECLARE(cprs_norm_int8_row, cprs_norm_int8_row);
 CPRS_DECLARE(cprs_rope_row, cprs_rope_row);
+CPRS_DECLARE(cprs_scale_row, cprs_scale_row);
 CPRS_DECLARE(cprs_weigh_keys, cprs_weigh_keys);
 
 #endif

@@ -90,20 +90,25 @@ CPRS_INLINE cprs_f32x16 cprs_load_first_bf16(const uint16_t *x, size_t left) {
     return cprs_load_bf16(lanes);
 }
 
-// 2^x for x <= 127; 0 below -126 and for -infinity. Minimax polynomial of degree 5 on [-0.5, 0.5]: relative error
-// <= 2^-21, most of it rounding.
-CPRS_INLINE cprs_f32x16 cprs_exp2(cprs_f32x16 x) {
-    const cprs_f32x16 normal = cprs_max(x, -126.0f);
-    const cprs_f32x16 whole = cprs_nearest(normal);
-    const cprs_f32x16 f = normal - whole;
+// 2^x for x in [-126, 127]. Minimax polynomial of degree 5 on [-0.5, 0.5]: relative error <= 2^-21, most of it rounding.
+CPRS_INLINE cprs_f32x16 cprs_exp2_normal(cprs_f32x16 x) {
+    const cprs_f32x16 whole = cprs_nearest(x);
+    const cprs_f32x16 f = x - whole;
     cprs_f32x16 p = 0.0013276472454890609f;
     p = p * f + 0.009675540961325169f;
     p = p * f + 0.05550713092088699f;
     p = p * f + 0.24022120237350464f;
     p = p * f + 0.6931469440460205f;
     p = p * f + 1.0000001192092896f;
+    // `whole` is in [-126, 127], the exponents of normal numbers.
     const cprs_i32x16 exponent = (__builtin_convertvector(whole, cprs_i32x16) + 127) << 23;
-    return x < -126.0f ? 0.0f : p * (cprs_f32x16)exponent;
+    return p * (cprs_f32x16)exponent;
+}
+
+// The same; 0 below -126 and for -infinity.
+CPRS_INLINE cprs_f32x16 cprs_exp2(cprs_f32x16 x) {
+    const cprs_f32x16 power = cprs_exp2_normal(cprs_max(x, -126.0f));
+    return x < -126.0f ? 0.0f : power;
 }
 
 #endif

@@ -125,6 +125,15 @@ CPRS_INLINE void cprs_rope_row_body(
     }
 }
 
+CPRS_INLINE void cprs_scale_row_body(const float *x, float scale, size_t columns, uint16_t *out) {
+    for (size_t k = 0; k < columns; k += STEP) {
+        const cprs_u16x16 bits = cprs_round_lanes(row_lanes(x, k, columns) * scale);
+        memcpy(out + k, &bits, (columns - k < STEP ? columns - k : STEP) * sizeof *out);
+    }
+}
+
+CPRS_FOR_EACH_TARGET(
+    cprs_scale_row, (const float *x, float scale, size_t columns, uint16_t *out), (x, scale, columns, out))
 CPRS_FOR_EACH_TARGET(cprs_round_row, (const float *x, size_t columns, uint16_t *out), (x, columns, out))
 CPRS_FOR_EACH_TARGET(
     cprs_quantize_f32_row, (const float *x, size_t columns, size_t group, uint8_t *out, float *scales),

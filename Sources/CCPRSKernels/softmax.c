@@ -16,9 +16,11 @@ void cprs_softmax_start(cprs_softmax_rows *state) {
 }
 
 void cprs_softmax_raise(cprs_softmax_rows *state, size_t r, float maximum, size_t index, uint16_t *weights) {
-    const float raised = ceilf(maximum);
-    const float factor = exp2f(state->reference[r] - raised);
+    const float nearest = cprs_nearest((cprs_f32x16)maximum)[0];
+    const float old = state->reference[r], raised = nearest < maximum ? nearest + 1.0f : nearest;
     state->reference[r] = raised;
+    if (old == -INFINITY) return;  // nothing came before
+    const float factor = exp2f(old - raised);
     state->rescale[r] *= factor;
     state->rescaled = 1;
     cprs_store_lanes(state->sums[r], cprs_load(state->sums[r]) * factor);
@@ -62,8 +64,9 @@ CPRS_INLINE void weigh_scores(
         cprs_f32x16 sum = cprs_load(state->sums[r]);
         for (size_t j = 0; j < 4; j++) {
             const cprs_f32x16 weight = cprs_exp2(score[j] - state->reference[r]);
-            sum += weight;
-            cprs_store_bf16(weights + r * CPRS_KEY_BLOCK + index * PANEL + 16 * j, weight);
+            const cprs_u16x16 rounded = cprs_round_lanes(weight);
+            memcpy(weights + r * CPRS_KEY_BLOCK + index * PANEL + 16 * j, &rounded, sizeof rounded);
+            sum += cprs_widen(rounded);
         }
         cprs_store_lanes(state->sums[r], sum);
     }
@@ -89,29 +92,29 @@ void WEIGH_KEYS(i8mm)
 #ifdef CPRS_CPU_X86
 CPRS_ON_AVX2 void WEIGH_KEYS(avx2)
 
-// 2^f on [0, 1), minimax: largest relative error 2.6e-6 (2^-18.5), a hundredth of what rounding to bf16 adds.
-#define EXP2_C0 1.0000026226043701f
-#define EXP2_C1 0.6930038332939148f
-#define EXP2_C2 0.2414427548646927f
-#define EXP2_C3 0.052011460065841675f
-#define EXP2_C4 0.013534167781472206f
+// 2^f on [-0.5, 0.5], minimax: largest relative error 2.6e-6 (2^-18.5), a hundredth of what rounding to bf16 adds.
+#define EXP2_C0 0.9999992847442627f
+#define EXP2_C1 0.6931217908859253f
+#define EXP2_C2 0.240247443318367f
+#define EXP2_C3 0.05591785907745361f
+#define EXP2_C4 0.009570102207362652f
 
 CPRS_ON_BF16 CPRS_INLINE __m512 exp2_avx512(__m512 x) {
-    // The part above the next lower whole number; scalef adds that number to the exponent, and gives 0 far below.
-    const __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m512 f = _mm512_sub_ps(x, whole);
     __m512 p = _mm512_set1_ps(EXP2_C4);
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(EXP2_C3));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(EXP2_C2));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(EXP2_C1));
     p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(EXP2_C0));
-    return _mm512_scalef_ps(p, x);
+    return _mm512_scalef_ps(p, whole);
 }
 
 // Raises the references of the rows whose bit is set in `rows`; maxima: [TILE][16].
-__attribute__((noinline, cold)) static void raise_rows(
+CPRS_ON_BF16 __attribute__((noinline, cold)) static void raise_rows(
     const float *maxima, unsigned rows, size_t index, uint16_t *weights, cprs_softmax_rows *state) {
     for (size_t r = 0; r < TILE; r++) {
-        if (rows >> r & 1u) cprs_softmax_raise(state, r, cprs_max_lanes(cprs_load(maxima + 16 * r)), index, weights);
+        if (rows >> r & 1u) cprs_softmax_raise(state, r, _mm512_reduce_max_ps(_mm512_load_ps(maxima + 16 * r)), index, weights);
     }
 }
 
@@ -143,7 +146,7 @@ CPRS_ON_BF16 void cprs_weigh_keys_avx512(
     }
     _Alignas(64) float maxima[TILE * 16];
     unsigned raised = 0;
-    const __m512 hidden = _mm512_set1_ps(-INFINITY);
+    const __m512 hidden = _mm512_set1_ps(-1e30f);
     CPRS_UNROLL for (size_t r = 0; r < TILE; r++) {
         if (__builtin_expect(visible[r] < PANEL, 0)) {
             const uint64_t lanes = ((uint64_t)1 << visible[r]) - 1;
@@ -157,16 +160,18 @@ CPRS_ON_BF16 void cprs_weigh_keys_avx512(
         const __m512 limit = _mm512_set1_ps(state->reference[r] + CPRS_SOFTMAX_SLACK);
         raised |= (unsigned)(_mm512_cmp_ps_mask(maximum, limit, _CMP_GT_OQ) != 0) << r;
     }
+    const __m512bh ones = (__m512bh)_mm512_set1_epi16(0x3F80);  // 1 in bf16
     if (__builtin_expect(raised != 0, 0)) raise_rows(maxima, raised, index, weights, state);
     CPRS_UNROLL for (size_t r = 0; r < TILE; r++) {
         const __m512 reference = _mm512_set1_ps(state->reference[r]);
         __m512 e[4];
         CPRS_UNROLL for (size_t j = 0; j < 4; j++) e[j] = exp2_avx512(_mm512_sub_ps(score[r][j], reference));
-        const __m512 sum = _mm512_add_ps(_mm512_add_ps(e[0], e[1]), _mm512_add_ps(e[2], e[3]));
-        _mm512_store_ps(state->sums[r], _mm512_add_ps(_mm512_load_ps(state->sums[r]), sum));
+        const __m512bh low = _mm512_cvtne2ps_pbh(e[1], e[0]), high = _mm512_cvtne2ps_pbh(e[3], e[2]);
+        const __m512 sum = _mm512_dpbf16_ps(_mm512_load_ps(state->sums[r]), low, ones);
+        _mm512_store_ps(state->sums[r], _mm512_dpbf16_ps(sum, high, ones));
         uint16_t *row = weights + r * CPRS_KEY_BLOCK + index * PANEL;
-        _mm512_store_si512(row, (__m512i)_mm512_cvtne2ps_pbh(e[1], e[0]));
-        _mm512_store_si512(row + 32, (__m512i)_mm512_cvtne2ps_pbh(e[3], e[2]));
+        _mm512_store_si512(row, (__m512i)low);
+        _mm512_store_si512(row + 32, (__m512i)high);
     }
 }
 #endif

@@ -11,10 +11,11 @@ enum {
     CPRS_SOFTMAX_SLACK = 8,
 };
 
-// Weights are 2^(score - reference). A reference is a whole number, so a change of it scales by a power of two, which
+// Weights are 2^(score - reference), rounded to bf16, and it is the rounded ones that are summed: a row that attends to
+// one key gets its value exactly. A reference is a whole number, so a change of it scales by a power of two, which
 // loses nothing.
 struct cprs_softmax_rows {
-    _Alignas(64) float sums[CPRS_TILE_ROWS][16];  // of the weights so far, in 16 interleaved parts
+    _Alignas(64) float sums[CPRS_TILE_ROWS][16];  // of the rounded weights so far, in 16 parts
     float reference[CPRS_TILE_ROWS];              // -infinity before the first panel
     float rescale[CPRS_TILE_ROWS];                // what values added before this block of keys are to be scaled by
     int rescaled;                                 // some factor in `rescale` is not 1
