@@ -153,6 +153,60 @@ void cprs_tile_bf16_neon(
     size_t rows, const uint16_t *x, size_t x_stride, const uint16_t *panel, size_t steps, float *sums, int fresh) {
     CPRS_WITH_CONSTANT_ROWS(tile_neon, rows, x, x_stride, panel, steps, sums, fresh);
 }
+
+// Four inputs of two rows, or of one row twice: an operand of the 2 x 4 by 4 x 2 product. An odd last pair is followed
+// by zeros.
+CPRS_INLINE uint32x4_t quads_of_rows(const uint16_t *first, const uint16_t *second, int whole) {
+    uint32_t words[4] = {0};
+    memcpy(words, first, whole ? 8 : 4);
+    memcpy(words + 2, second, whole ? 8 : 4);
+    return vld1q_u32(words);
+}
+
+// Products of row pairs with channel pairs: sum[p][c] holds rows 2p, 2p + 1 (slow) of channels 2c, 2c + 1 (fast).
+CPRS_ON_I8MM CPRS_INLINE void tile_i8mm(
+    const size_t rows, const uint16_t *x, size_t x_stride, const uint16_t *panel, size_t steps, float *sums,
+    int fresh) {
+    const size_t pairs = (rows + 1) / 2;
+    for (size_t n = 0; n < CPRS_PANEL_CHANNELS; n += 16) {
+        float32x4_t sum[CPRS_TILE_ROWS / 2][8];
+        CPRS_UNROLL for (size_t p = 0; p < pairs; p++) {
+            CPRS_UNROLL for (size_t c = 0; c < 8; c++) sum[p][c] = vdupq_n_f32(0);
+        }
+        for (size_t s = 0; s < steps; s += 2) {
+            const uint16_t *w = panel + s * 2 * CPRS_PANEL_CHANNELS + 2 * n;
+            const int whole = s + 1 < steps;
+            bfloat16x8_t quads[8];
+            CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+                const uint32x4_t low = vreinterpretq_u32_u16(vld1q_u16(w + 8 * j));
+                const uint32x4_t high =
+                    whole ? vreinterpretq_u32_u16(vld1q_u16(w + 2 * CPRS_PANEL_CHANNELS + 8 * j)) : vdupq_n_u32(0);
+                quads[2 * j] = vreinterpretq_bf16_u32(vzip1q_u32(low, high));
+                quads[2 * j + 1] = vreinterpretq_bf16_u32(vzip2q_u32(low, high));
+            }
+            CPRS_UNROLL for (size_t p = 0; p < pairs; p++) {
+                const uint16_t *first = x + 2 * p * x_stride + 2 * s;
+                const uint16_t *second = 2 * p + 1 < rows ? first + x_stride : first;
+                const bfloat16x8_t values = vreinterpretq_bf16_u32(quads_of_rows(first, second, whole));
+                CPRS_UNROLL for (size_t c = 0; c < 8; c++) sum[p][c] = vbfmmlaq_f32(sum[p][c], values, quads[c]);
+            }
+        }
+        CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
+            CPRS_UNROLL for (size_t c = 0; c < 8; c += 2) {
+                const float32x4_t a = sum[r / 2][c], b = sum[r / 2][c + 1];
+                const float32x4_t row = r % 2 == 0 ? vcombine_f32(vget_low_f32(a), vget_low_f32(b))
+                                                   : vcombine_f32(vget_high_f32(a), vget_high_f32(b));
+                float *out = sums + r * CPRS_PANEL_CHANNELS + n + 2 * c;
+                vst1q_f32(out, fresh ? row : vaddq_f32(vld1q_f32(out), row));
+            }
+        }
+    }
+}
+
+CPRS_ON_I8MM void cprs_tile_bf16_i8mm(
+    size_t rows, const uint16_t *x, size_t x_stride, const uint16_t *panel, size_t steps, float *sums, int fresh) {
+    CPRS_WITH_CONSTANT_ROWS(tile_i8mm, rows, x, x_stride, panel, steps, sums, fresh);
+}
 #endif
 
 // ---- The whole product ----------------------------------------------------------------------------------------------

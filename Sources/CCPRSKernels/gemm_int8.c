@@ -113,6 +113,94 @@ CPRS_ON_VNNI void cprs_tile_int8_avx512(
 }
 #endif
 
+// ---- aarch64 --------------------------------------------------------------------------------------------------------
+#ifdef CPRS_CPU_ARM
+
+// Signed by signed, so the offset of x is taken off and that of the panel is not needed.
+CPRS_ON_DOTPROD CPRS_INLINE void tile_neon(
+    const size_t rows, const uint8_t *x, size_t x_stride, const int8_t *panel, size_t steps, int32_t *sums, int fresh) {
+    const uint32x4_t offset = vdupq_n_u32(0x80808080u);
+    for (size_t n = 0; n < CPRS_PANEL_CHANNELS; n += 16) {
+        int32x4_t sum[CPRS_TILE_ROWS][4];
+        CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
+            CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+                const int32_t *old = sums + r * CPRS_PANEL_CHANNELS + n + 4 * j;
+                sum[r][j] = fresh ? vdupq_n_s32(0) : vld1q_s32(old);
+            }
+        }
+        for (size_t s = 0; s < steps; s++) {
+            const int8_t *w = panel + (s * CPRS_PANEL_CHANNELS + n) * 4;
+            int8x16_t quads[4];
+            CPRS_UNROLL for (size_t j = 0; j < 4; j++) quads[j] = vld1q_s8(w + 16 * j);
+            CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
+                const uint32x4_t word = vdupq_n_u32((uint32_t)cprs_load_word(x + r * x_stride + 4 * s));
+                const int8x16_t values = vreinterpretq_s8_u32(veorq_u32(word, offset));
+                CPRS_UNROLL for (size_t j = 0; j < 4; j++) sum[r][j] = vdotq_s32(sum[r][j], quads[j], values);
+            }
+        }
+        CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
+            CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+                vst1q_s32(sums + r * CPRS_PANEL_CHANNELS + n + 4 * j, sum[r][j]);
+            }
+        }
+    }
+}
+
+CPRS_ON_DOTPROD void cprs_tile_int8_neon(
+    size_t rows, const uint8_t *x, size_t x_stride, const int8_t *panel, size_t steps, const int32_t *offsets,
+    int32_t *sums, int fresh) {
+    (void)offsets;
+    CPRS_WITH_CONSTANT_ROWS(tile_neon, rows, x, x_stride, panel, steps, sums, fresh);
+}
+
+// Products of row pairs with channel pairs, eight inputs at a time (`steps` is even): sum[p][c] holds rows 2p, 2p + 1
+// (slow) of channels 2c, 2c + 1 (fast).
+CPRS_ON_I8MM CPRS_INLINE void tile_i8mm(
+    const size_t rows, const uint8_t *x, size_t x_stride, const int8_t *panel, size_t steps, int32_t *sums, int fresh) {
+    const size_t pairs = (rows + 1) / 2;
+    const uint8x16_t offset = vdupq_n_u8(0x80);
+    for (size_t n = 0; n < CPRS_PANEL_CHANNELS; n += 16) {
+        int32x4_t sum[CPRS_TILE_ROWS / 2][8];
+        CPRS_UNROLL for (size_t p = 0; p < pairs; p++) {
+            CPRS_UNROLL for (size_t c = 0; c < 8; c++) sum[p][c] = vdupq_n_s32(0);
+        }
+        for (size_t s = 0; s < steps; s += 2) {
+            const int8_t *w = panel + (s * CPRS_PANEL_CHANNELS + n) * 4;
+            int8x16_t octets[8];
+            CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+                const int32x4_t low = vreinterpretq_s32_s8(vld1q_s8(w + 16 * j));
+                const int32x4_t high = vreinterpretq_s32_s8(vld1q_s8(w + 4 * CPRS_PANEL_CHANNELS + 16 * j));
+                octets[2 * j] = vreinterpretq_s8_s32(vzip1q_s32(low, high));
+                octets[2 * j + 1] = vreinterpretq_s8_s32(vzip2q_s32(low, high));
+            }
+            CPRS_UNROLL for (size_t p = 0; p < pairs; p++) {
+                const uint8_t *first = x + 2 * p * x_stride + 4 * s;
+                const uint8_t *second = 2 * p + 1 < rows ? first + x_stride : first;
+                const uint8x16_t bytes = veorq_u8(vcombine_u8(vld1_u8(first), vld1_u8(second)), offset);
+                const int8x16_t values = vreinterpretq_s8_u8(bytes);
+                CPRS_UNROLL for (size_t c = 0; c < 8; c++) sum[p][c] = vmmlaq_s32(sum[p][c], values, octets[c]);
+            }
+        }
+        CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
+            CPRS_UNROLL for (size_t c = 0; c < 8; c += 2) {
+                const int32x4_t a = sum[r / 2][c], b = sum[r / 2][c + 1];
+                const int32x4_t row = r % 2 == 0 ? vcombine_s32(vget_low_s32(a), vget_low_s32(b))
+                                                 : vcombine_s32(vget_high_s32(a), vget_high_s32(b));
+                int32_t *out = sums + r * CPRS_PANEL_CHANNELS + n + 2 * c;
+                vst1q_s32(out, fresh ? row : vaddq_s32(vld1q_s32(out), row));
+            }
+        }
+    }
+}
+
+CPRS_ON_I8MM void cprs_tile_int8_i8mm(
+    size_t rows, const uint8_t *x, size_t x_stride, const int8_t *panel, size_t steps, const int32_t *offsets,
+    int32_t *sums, int fresh) {
+    (void)offsets;
+    CPRS_WITH_CONSTANT_ROWS(tile_i8mm, rows, x, x_stride, panel, steps, sums, fresh);
+}
+#endif
+
 // ---- The whole product ----------------------------------------------------------------------------------------------
 
 typedef struct int8_rows {

@@ -15,10 +15,10 @@ enum {
     CPRS_PREFETCH_STEPS = 12,
 };
 
-// The steps of one block: the fewest blocks of at most CPRS_MAX_BLOCK_STEPS, equal but for the last.
+// The steps of one block, a multiple of 4: the fewest blocks of at most CPRS_MAX_BLOCK_STEPS, equal but for the last.
 CPRS_INLINE size_t cprs_block_steps(size_t steps) {
     const size_t blocks = (steps + CPRS_MAX_BLOCK_STEPS - 1) / CPRS_MAX_BLOCK_STEPS;
-    return blocks == 0 ? 1 : (steps + blocks - 1) / blocks;
+    return blocks == 0 ? 4 : ((steps + blocks - 1) / blocks + 3) / 4 * 4;
 }
 
 // Outputs of one panel.
