@@ -27,7 +27,7 @@ size_t cprs_values_bytes(size_t kv_heads, size_t head_width, size_t capacity) {
     return kv_heads * values_of_head(head_width, capacity) * sizeof(uint16_t);
 }
 
-// ---- Storing queries, keys and values ------------------------------------------------------------------------------
+// ---- Storing queries, keys and values -----------------------------------------------------------------------------
 
 static void store_key(const uint16_t *key, size_t head_width, size_t position, uint16_t *keys) {
     uint16_t *column = keys + position / PANEL * PANEL * cprs_packed_inputs(head_width) + position % PANEL * 2;
@@ -61,7 +61,7 @@ void cprs_store_qkv_bf16(
     }
 }
 
-// ---- Attention ------------------------------------------------------------------------------------------------------
+// ---- Attention ----------------------------------------------------------------------------------------------------
 
 // Scratch of one call: for a block of queries of every head in the group, tile by tile.
 typedef struct block_scratch {

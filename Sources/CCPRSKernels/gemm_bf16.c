@@ -2,7 +2,7 @@
 
 #include "gemm_packed.h"
 
-// ---- Portable reference ---------------------------------------------------------------------------------------------
+// ---- Portable reference -------------------------------------------------------------------------------------------
 
 static float widen(uint16_t bits) {
     const uint32_t wide = (uint32_t)bits << 16;
@@ -27,7 +27,7 @@ void cprs_tile_bf16_portable(
     }
 }
 
-// ---- x86-64 ---------------------------------------------------------------------------------------------------------
+// ---- x86-64 -------------------------------------------------------------------------------------------------------
 #ifdef CPRS_CPU_X86
 
 // `rows` is a constant in each call, so that the sums stay in registers: 6 rows x 16 channels are 12 of 16.
@@ -111,7 +111,7 @@ CPRS_ON_BF16 void cprs_tile_bf16_avx512(
 }
 #endif
 
-// ---- aarch64 --------------------------------------------------------------------------------------------------------
+// ---- aarch64 ------------------------------------------------------------------------------------------------------
 #ifdef CPRS_CPU_ARM
 
 CPRS_INLINE void tile_neon(
@@ -209,7 +209,7 @@ CPRS_ON_I8MM void cprs_tile_bf16_i8mm(
 }
 #endif
 
-// ---- The whole product ----------------------------------------------------------------------------------------------
+// ---- The whole product --------------------------------------------------------------------------------------------
 
 // One panel times at most CPRS_CHUNK_ROWS rows.
 static void multiply_panel(
@@ -223,7 +223,8 @@ static void multiply_panel(
             const size_t tile_rows = r + CPRS_TILE_ROWS < rows ? CPRS_TILE_ROWS : rows - r;
             float *tile = sums + r * CPRS_PANEL_CHANNELS;
             kernels->tile_bf16(
-                tile_rows, x + r * x_stride + 2 * s, x_stride, panel + s * 2 * CPRS_PANEL_CHANNELS, count, tile, s == 0);
+                tile_rows, x + r * x_stride + 2 * s, x_stride, panel + s * 2 * CPRS_PANEL_CHANNELS, count, tile,
+                s == 0);
             if (s + count == steps) {
                 kernels->finish_tile(tile_rows, tile, NULL, NULL, 0, valid, cprs_output_at(output, r, 0));
             }

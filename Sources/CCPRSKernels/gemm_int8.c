@@ -1,6 +1,6 @@
 #include "gemm_packed.h"
 
-// ---- Portable reference ---------------------------------------------------------------------------------------------
+// ---- Portable reference -------------------------------------------------------------------------------------------
 
 void cprs_tile_int8_portable(
     size_t rows, const uint8_t *x, size_t x_stride, const int8_t *panel, size_t steps, const int32_t *offsets,
@@ -18,10 +18,10 @@ void cprs_tile_int8_portable(
     }
 }
 
-// ---- x86-64 ---------------------------------------------------------------------------------------------------------
+// ---- x86-64 -------------------------------------------------------------------------------------------------------
 #ifdef CPRS_CPU_X86
 
-// Signed bytes times signed bytes out of an instruction that takes unsigned by signed: the sign of x moves to the weight.
+// Signed times signed bytes out of an instruction for unsigned by signed: the sign of x moves to the weight.
 // A pair of products is at most 2 * 128 * 127 < 2^15, so the 16-bit sums cannot saturate (weights are never -128).
 // `rows` <= 3 is a constant in each call: 3 rows x 16 channels leave registers for the operands.
 CPRS_ON_AVX2 CPRS_INLINE void tile_avx2(
@@ -113,7 +113,7 @@ CPRS_ON_VNNI void cprs_tile_int8_avx512(
 }
 #endif
 
-// ---- aarch64 --------------------------------------------------------------------------------------------------------
+// ---- aarch64 ------------------------------------------------------------------------------------------------------
 #ifdef CPRS_CPU_ARM
 
 // Signed by signed, so the offset of x is taken off and that of the panel is not needed.
@@ -201,7 +201,7 @@ CPRS_ON_I8MM void cprs_tile_int8_i8mm(
 }
 #endif
 
-// ---- The whole product ----------------------------------------------------------------------------------------------
+// ---- The whole product --------------------------------------------------------------------------------------------
 
 typedef struct int8_rows {
     const uint8_t *x;

@@ -90,7 +90,8 @@ CPRS_INLINE cprs_f32x16 cprs_load_first_bf16(const uint16_t *x, size_t left) {
     return cprs_load_bf16(lanes);
 }
 
-// 2^x for x in [-126, 127]. Minimax polynomial of degree 5 on [-0.5, 0.5]: relative error <= 2^-21, most of it rounding.
+// 2^x for x in [-126, 127]. Minimax polynomial of degree 5 on [-0.5, 0.5]: relative error <= 2^-21, most of it
+// rounding.
 CPRS_INLINE cprs_f32x16 cprs_exp2_normal(cprs_f32x16 x) {
     const cprs_f32x16 whole = cprs_nearest(x);
     const cprs_f32x16 f = x - whole;

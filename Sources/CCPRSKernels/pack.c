@@ -30,7 +30,7 @@ size_t cprs_packed_int8_panel_bytes(cprs_packed_shape shape) {
     return cprs_packed_inputs(shape.inputs) * PANEL + scales;
 }
 
-// ---- Reading sources -----------------------------------------------------------------------------------------------
+// ---- Reading sources ----------------------------------------------------------------------------------------------
 
 static uint32_t bits_of(float value) {
     uint32_t bits;
@@ -76,7 +76,7 @@ static const void *row_at(const void *source, cprs_dtype dtype, size_t stride, s
     return (const char *)source + row * stride * (dtype == CPRS_F32 ? sizeof(float) : sizeof(uint16_t));
 }
 
-// ---- Packing ---------------------------------------------------------------------------------------------------------
+// ---- Packing ------------------------------------------------------------------------------------------------------
 
 typedef struct column {
     size_t panel, index;

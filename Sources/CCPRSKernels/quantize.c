@@ -57,7 +57,7 @@ CPRS_INLINE size_t group_end(size_t begin, size_t group, size_t columns) {
     return group == 0 || begin + group > columns ? columns : begin + group;
 }
 
-// ---- Rows ------------------------------------------------------------------------------------------------------------
+// ---- Rows ---------------------------------------------------------------------------------------------------------
 
 CPRS_INLINE void cprs_round_row_body(const float *x, size_t columns, uint16_t *out) {
     for (size_t k = 0; k < columns; k += STEP) cprs_store_bf16(out + k, row_lanes(x, k, columns));
@@ -153,7 +153,7 @@ CPRS_FOR_EACH_TARGET(
     (const float *x, const float *cosine, const float *sine, size_t half, float scale, uint16_t *out),
     (x, cosine, sine, half, scale, out))
 
-// ---- Blocks of rows --------------------------------------------------------------------------------------------------
+// ---- Blocks of rows -----------------------------------------------------------------------------------------------
 
 void cprs_round_bf16(
     cprs_isa isa, const float *x, size_t x_stride, size_t rows, size_t columns, uint16_t *out, size_t out_stride) {

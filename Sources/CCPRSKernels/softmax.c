@@ -44,7 +44,7 @@ void cprs_softmax_rescale(cprs_softmax_rows *state, float *sums, size_t panels) 
 
 float cprs_softmax_total(const cprs_softmax_rows *state, size_t r) { return cprs_sum_lanes(cprs_load(state->sums[r])); }
 
-// ---- Any instruction set -------------------------------------------------------------------------------------------
+// ---- Any instruction set ------------------------------------------------------------------------------------------
 
 // Scores [TILE][PANEL] become weights.
 CPRS_INLINE void weigh_scores(
@@ -54,8 +54,8 @@ CPRS_INLINE void weigh_scores(
         for (size_t j = 0; j < 4; j++) {
             score[j] = cprs_load(scores + r * PANEL + 16 * j);
             if (visible[r] < PANEL) {
-                const cprs_i32x16 key = (cprs_i32x16){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + 16 * (int)j;
-                score[j] = key < (int)visible[r] ? score[j] : (cprs_f32x16)-INFINITY;
+                const cprs_i32x16 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+                score[j] = lane + 16 * (int)j < (int)visible[r] ? score[j] : (cprs_f32x16)-INFINITY;
             }
             maximum = cprs_max(score[j], maximum);
         }
@@ -88,7 +88,7 @@ void WEIGH_KEYS(neon)
 void WEIGH_KEYS(i8mm)
 #endif
 
-// ---- x86-64 ---------------------------------------------------------------------------------------------------------
+// ---- x86-64 -------------------------------------------------------------------------------------------------------
 #ifdef CPRS_CPU_X86
 CPRS_ON_AVX2 void WEIGH_KEYS(avx2)
 
@@ -114,7 +114,8 @@ CPRS_ON_BF16 CPRS_INLINE __m512 exp2_avx512(__m512 x) {
 CPRS_ON_BF16 __attribute__((noinline, cold)) static void raise_rows(
     const float *maxima, unsigned rows, size_t index, uint16_t *weights, cprs_softmax_rows *state) {
     for (size_t r = 0; r < TILE; r++) {
-        if (rows >> r & 1u) cprs_softmax_raise(state, r, _mm512_reduce_max_ps(_mm512_load_ps(maxima + 16 * r)), index, weights);
+        const float maximum = _mm512_reduce_max_ps(_mm512_load_ps(maxima + 16 * r));
+        if (rows >> r & 1u) cprs_softmax_raise(state, r, maximum, index, weights);
     }
 }
 

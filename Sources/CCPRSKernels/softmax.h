@@ -11,8 +11,8 @@ enum {
     CPRS_SOFTMAX_SLACK = 8,
 };
 
-// Weights are 2^(score - reference), rounded to bf16, and it is the rounded ones that are summed: a row that attends to
-// one key gets its value exactly. A reference is a whole number, so a change of it scales by a power of two, which
+// Weights are 2^(score - reference), rounded to bf16, and it is the rounded ones that are summed: a row that attends
+// to one key gets its value exactly. A reference is a whole number, so a change of it scales by a power of two, which
 // loses nothing.
 struct cprs_softmax_rows {
     _Alignas(64) float sums[CPRS_TILE_ROWS][16];  // of the rounded weights so far, in 16 parts
@@ -24,8 +24,8 @@ struct cprs_softmax_rows {
 // Before the first panel.
 void cprs_softmax_start(cprs_softmax_rows *state);
 
-// Raises the reference of row `r` to `maximum`, rounded up. Scales the row's sums, and its weights of the `index` panels
-// of this block that came before: weights [CPRS_TILE_ROWS][CPRS_KEY_BLOCK].
+// Raises the reference of row `r` to `maximum`, rounded up. Scales the row's sums, and its weights of the `index`
+// panels of this block that came before: weights [CPRS_TILE_ROWS][CPRS_KEY_BLOCK].
 void cprs_softmax_raise(cprs_softmax_rows *state, size_t r, float maximum, size_t index, uint16_t *weights);
 
 // Scales values that were added before this block: sums [panels][CPRS_TILE_ROWS][64].

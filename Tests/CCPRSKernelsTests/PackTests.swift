@@ -69,7 +69,8 @@ struct PackTests {
             cprs_pack_bf16(odd.start + 1, dtype, inputs, outputs, wanted.shape, CPRS_PART_PLAIN, 0, packed.start)
             #expect(Self.bytes(packed) == Self.bytes(wanted.memory))
             let packedInt8 = AlignedMemory(bytes: wantedInt8.memory.count)
-            cprs_pack_int8(odd.start + 1, dtype, inputs, outputs, wantedInt8.shape, CPRS_PART_PLAIN, 0, packedInt8.start)
+            cprs_pack_int8(
+                odd.start + 1, dtype, inputs, outputs, wantedInt8.shape, CPRS_PART_PLAIN, 0, packedInt8.start)
             #expect(Self.bytes(packedInt8) == Self.bytes(wantedInt8.memory))
         }
     }

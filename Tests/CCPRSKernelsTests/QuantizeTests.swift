@@ -28,7 +28,8 @@ struct QuantizeTests {
         #expect(out[x.count...].allSatisfy { $0 == 0 })
     }
 
-    @Test("quantise to the nearest of 255 steps, the same on every instruction set", arguments: InstructionSet.available)
+    @Test(
+        "quantise to the nearest of 255 steps, the same on every instruction set", arguments: InstructionSet.available)
     func quantize(set: InstructionSet) {
         for columns in Self.columns {
             for group in Self.groups {

@@ -107,7 +107,7 @@ typedef struct cprs_output {
 } cprs_output;
 
 // Panels [first_panel, end_panel) of y = x Wᵀ for a block of rows, then `output`. Columns of other panels are not
-// touched. Relative error of silu <= 2^-20.
+// touched. Relative error of silu <= 2^-18.
 //   x:      bf16 [rows, K'], elements K... zero
 //   packed: the whole matrix
 // Sums in float32, in an order that depends on nothing but K.
@@ -122,13 +122,14 @@ void cprs_gemm_int8(
     cprs_isa isa, const uint8_t *x, size_t x_stride, const float *x_scales, size_t rows, const void *packed,
     cprs_packed_shape shape, size_t first_panel, size_t end_panel, cprs_output output);
 
-// ---- Activations ----------------------------------------------------------------------------------------------------
+// ---- Activations --------------------------------------------------------------------------------------------------
 //
 // All write rows of K' elements (K = columns), the padding as zero, and give bit-identical results on every instruction
 // set. out_stride >= K'. Int8 rows are symmetric per row and group: scale = max |x| / 127 (0 for a group of zeros),
 // out = 128 + round(x / scale) in 1...255. scales: [rows, groups].
 
-void cprs_round_bf16(cprs_isa isa, const float *x, size_t x_stride, size_t rows, size_t columns, uint16_t *out, size_t out_stride);
+void cprs_round_bf16(
+    cprs_isa isa, const float *x, size_t x_stride, size_t rows, size_t columns, uint16_t *out, size_t out_stride);
 
 void cprs_quantize_f32(
     cprs_isa isa, const float *x, size_t x_stride, size_t rows, size_t columns, size_t group, uint8_t *out,
