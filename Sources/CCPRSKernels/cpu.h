@@ -69,7 +69,8 @@ typedef void cprs_rope_row(
 // out = bf16 of x * scale, [columns].
 typedef void cprs_scale_row(const float *x, float scale, size_t columns, uint16_t *out);
 
-// One tile of queries against panel `index` of a block of keys; see softmax.h.
+// One tile of queries against panel `index` of a block of keys: the weights of the keys that any row sees (those of the
+// last row), zero where a row does not; see softmax.h. Weights beyond may be left unset.
 typedef struct cprs_softmax_rows cprs_softmax_rows;
 typedef void cprs_weigh_keys(
     const uint16_t *queries, size_t query_width, const uint16_t *keys, const size_t visible[CPRS_TILE_ROWS],

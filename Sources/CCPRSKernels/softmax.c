@@ -119,25 +119,27 @@ CPRS_ON_BF16 __attribute__((noinline, cold)) static void raise_rows(
     }
 }
 
-// The product with the keys, the maximum and the weights in one pass: scores never leave the registers.
-CPRS_ON_BF16 void cprs_weigh_keys_avx512(
-    const uint16_t *queries, size_t query_width, const uint16_t *keys, const size_t visible[TILE], size_t index,
-    uint16_t *weights, cprs_softmax_rows *state) {
+// The product with the keys, the maximum and the weights in one pass: scores never leave the registers. `vectors` is a
+// constant: how many times 16 keys of the panel any row sees.
+CPRS_ON_BF16 CPRS_INLINE void weigh_vectors(
+    const size_t vectors, const uint16_t *queries, size_t query_width, const uint16_t *keys,
+    const size_t visible[TILE], size_t index, uint16_t *weights, cprs_softmax_rows *state) {
+    const __m512 zero = _mm512_setzero_ps();
     __m512 score[TILE][4];
     CPRS_UNROLL for (size_t r = 0; r < TILE; r++) {
-        CPRS_UNROLL for (size_t j = 0; j < 4; j++) score[r][j] = _mm512_setzero_ps();
+        CPRS_UNROLL for (size_t j = 0; j < vectors; j++) score[r][j] = zero;
     }
     const uint16_t *q0 = queries, *q3 = queries + 3 * query_width;
     for (size_t i = 0; i < query_width; i += 2) {
         __m512i k[4];
-        CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+        CPRS_UNROLL for (size_t j = 0; j < vectors; j++) {
             k[j] = _mm512_load_si512(keys + 32 * j);
             _mm_prefetch((const char *)(keys + CPRS_PREFETCH_STEPS * 2 * PANEL + 32 * j), _MM_HINT_T0);
         }
         CPRS_UNROLL for (size_t r = 0; r < TILE; r++) {
             const uint16_t *row = r < 3 ? q0 + r * query_width : q3 + (r - 3) * query_width;
             const __m512bh pair = (__m512bh)_mm512_set1_epi32(cprs_load_word(row));
-            CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+            CPRS_UNROLL for (size_t j = 0; j < vectors; j++) {
                 score[r][j] = _mm512_dpbf16_ps(score[r][j], pair, (__m512bh)k[j]);
             }
         }
@@ -151,12 +153,12 @@ CPRS_ON_BF16 void cprs_weigh_keys_avx512(
     CPRS_UNROLL for (size_t r = 0; r < TILE; r++) {
         if (__builtin_expect(visible[r] < PANEL, 0)) {
             const uint64_t lanes = ((uint64_t)1 << visible[r]) - 1;
-            CPRS_UNROLL for (size_t j = 0; j < 4; j++) {
+            CPRS_UNROLL for (size_t j = 0; j < vectors; j++) {
                 score[r][j] = _mm512_mask_mov_ps(hidden, (__mmask16)(lanes >> 16 * j), score[r][j]);
             }
         }
-        const __m512 m01 = _mm512_max_ps(score[r][0], score[r][1]), m23 = _mm512_max_ps(score[r][2], score[r][3]);
-        const __m512 maximum = _mm512_max_ps(m01, m23);
+        __m512 maximum = score[r][0];
+        CPRS_UNROLL for (size_t j = 1; j < vectors; j++) maximum = _mm512_max_ps(maximum, score[r][j]);
         _mm512_store_ps(maxima + 16 * r, maximum);
         const __m512 limit = _mm512_set1_ps(state->reference[r] + CPRS_SOFTMAX_SLACK);
         raised |= (unsigned)(_mm512_cmp_ps_mask(maximum, limit, _CMP_GT_OQ) != 0) << r;
@@ -165,14 +167,28 @@ CPRS_ON_BF16 void cprs_weigh_keys_avx512(
     if (__builtin_expect(raised != 0, 0)) raise_rows(maxima, raised, index, weights, state);
     CPRS_UNROLL for (size_t r = 0; r < TILE; r++) {
         const __m512 reference = _mm512_set1_ps(state->reference[r]);
-        __m512 e[4];
-        CPRS_UNROLL for (size_t j = 0; j < 4; j++) e[j] = exp2_avx512(_mm512_sub_ps(score[r][j], reference));
-        const __m512bh low = _mm512_cvtne2ps_pbh(e[1], e[0]), high = _mm512_cvtne2ps_pbh(e[3], e[2]);
-        const __m512 sum = _mm512_dpbf16_ps(_mm512_load_ps(state->sums[r]), low, ones);
-        _mm512_store_ps(state->sums[r], _mm512_dpbf16_ps(sum, high, ones));
         uint16_t *row = weights + r * CPRS_KEY_BLOCK + index * PANEL;
-        _mm512_store_si512(row, (__m512i)low);
-        _mm512_store_si512(row + 32, (__m512i)high);
+        __m512 sum = _mm512_load_ps(state->sums[r]);
+        CPRS_UNROLL for (size_t j = 0; j < vectors; j += 2) {
+            const __m512 low = exp2_avx512(_mm512_sub_ps(score[r][j], reference));
+            const __m512 high = j + 1 < vectors ? exp2_avx512(_mm512_sub_ps(score[r][j + 1], reference)) : zero;
+            const __m512bh rounded = _mm512_cvtne2ps_pbh(high, low);
+            sum = _mm512_dpbf16_ps(sum, rounded, ones);
+            _mm512_store_si512(row + 16 * j, (__m512i)rounded);
+        }
+        _mm512_store_ps(state->sums[r], sum);
+    }
+}
+
+CPRS_ON_BF16 void cprs_weigh_keys_avx512(
+    const uint16_t *queries, size_t query_width, const uint16_t *keys, const size_t visible[TILE], size_t index,
+    uint16_t *weights, cprs_softmax_rows *state) {
+    switch ((visible[TILE - 1] + 15) / 16) {
+    case 4: weigh_vectors(4, queries, query_width, keys, visible, index, weights, state); break;
+    case 3: weigh_vectors(3, queries, query_width, keys, visible, index, weights, state); break;
+    case 2: weigh_vectors(2, queries, query_width, keys, visible, index, weights, state); break;
+    case 1: weigh_vectors(1, queries, query_width, keys, visible, index, weights, state); break;
+    default: break;
     }
 }
 #endif
