@@ -30,13 +30,19 @@ void cprs_tile_bf16_portable(
 // ---- x86-64 -------------------------------------------------------------------------------------------------------
 #ifdef CPRS_CPU_X86
 
-// `rows` is a constant in each call, so that the sums stay in registers: 6 rows x 16 channels are 12 of 16.
+// A bf16 in the upper half of a word is a float32: the odd input of each pair once the lower half is cleared, the even
+// one once it is shifted up.
+CPRS_ON_AVX2 CPRS_INLINE __m256 half_of_pairs(__m256i pairs, const int odd) {
+    if (odd) return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32((int)0xFFFF0000u)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16));
+}
+
+// `rows` <= 3 is a constant in each call: 3 rows x 16 channels leave registers for both halves of the weights.
 CPRS_ON_AVX2 CPRS_INLINE void tile_avx2(
     const size_t rows, const uint16_t *x, size_t x_stride, const uint16_t *panel, size_t steps, float *sums,
     int fresh) {
-    const __m256i high = _mm256_set1_epi32((int)0xFFFF0000u);
     for (size_t n = 0; n < CPRS_PANEL_CHANNELS; n += 16) {
-        __m256 sum[CPRS_TILE_ROWS][2];
+        __m256 sum[3][2];
         CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
             const float *old = sums + r * CPRS_PANEL_CHANNELS + n;
             sum[r][0] = fresh ? _mm256_setzero_ps() : _mm256_loadu_ps(old);
@@ -44,22 +50,16 @@ CPRS_ON_AVX2 CPRS_INLINE void tile_avx2(
         }
         for (size_t s = 0; s < steps; s++) {
             const __m256i *pairs = (const __m256i *)(panel + s * 2 * CPRS_PANEL_CHANNELS + 2 * n);
-            // A bf16 in the upper half of a word is a float32; the even input of a pair lies in the lower half.
-            __m256 w0 = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_load_si256(pairs), 16));
-            __m256 w1 = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_load_si256(pairs + 1), 16));
+            const __m256i w0 = _mm256_load_si256(pairs), w1 = _mm256_load_si256(pairs + 1);
+            const __m256 even0 = half_of_pairs(w0, 0), even1 = half_of_pairs(w1, 0);
+            const __m256 odd0 = half_of_pairs(w0, 1), odd1 = half_of_pairs(w1, 1);
             CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
-                const __m256i pair = _mm256_set1_epi32(cprs_load_word(x + r * x_stride + 2 * s));
-                const __m256 even = _mm256_castsi256_ps(_mm256_slli_epi32(pair, 16));
-                sum[r][0] = _mm256_fmadd_ps(even, w0, sum[r][0]);
-                sum[r][1] = _mm256_fmadd_ps(even, w1, sum[r][1]);
-            }
-            w0 = _mm256_castsi256_ps(_mm256_and_si256(_mm256_load_si256(pairs), high));
-            w1 = _mm256_castsi256_ps(_mm256_and_si256(_mm256_load_si256(pairs + 1), high));
-            CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
-                const __m256i pair = _mm256_set1_epi32(cprs_load_word(x + r * x_stride + 2 * s));
-                const __m256 odd = _mm256_castsi256_ps(_mm256_and_si256(pair, high));
-                sum[r][0] = _mm256_fmadd_ps(odd, w0, sum[r][0]);
-                sum[r][1] = _mm256_fmadd_ps(odd, w1, sum[r][1]);
+                __m256i pair = _mm256_set1_epi32(cprs_load_word(x + r * x_stride + 2 * s));
+                // Else the compiler shifts the word in an integer register and moves it between register files.
+                __asm__("" : "+x"(pair));
+                const __m256 even = half_of_pairs(pair, 0), odd = half_of_pairs(pair, 1);
+                sum[r][0] = _mm256_fmadd_ps(odd, odd0, _mm256_fmadd_ps(even, even0, sum[r][0]));
+                sum[r][1] = _mm256_fmadd_ps(odd, odd1, _mm256_fmadd_ps(even, even1, sum[r][1]));
             }
         }
         CPRS_UNROLL for (size_t r = 0; r < rows; r++) {
@@ -71,9 +71,18 @@ CPRS_ON_AVX2 CPRS_INLINE void tile_avx2(
 
 CPRS_ON_AVX2 void cprs_tile_bf16_avx2(
     size_t rows, const uint16_t *x, size_t x_stride, const uint16_t *panel, size_t steps, float *sums, int fresh) {
-    CPRS_WITH_CONSTANT_ROWS(tile_avx2, rows, x, x_stride, panel, steps, sums, fresh);
+    for (size_t r = 0; r < rows; r += 3) {
+        const uint16_t *row = x + r * x_stride;
+        float *sum = sums + r * CPRS_PANEL_CHANNELS;
+        switch (rows - r) {
+        case 1: tile_avx2(1, row, x_stride, panel, steps, sum, fresh); break;
+        case 2: tile_avx2(2, row, x_stride, panel, steps, sum, fresh); break;
+        default: tile_avx2(3, row, x_stride, panel, steps, sum, fresh); break;
+        }
+    }
 }
 
+// `rows` is a constant in each call, so that the sums stay in registers: 6 x 64 are 24 of 32.
 CPRS_ON_BF16 CPRS_INLINE void tile_avx512(
     const size_t rows, const uint16_t *x, size_t x_stride, const uint16_t *panel, size_t steps, float *sums,
     int fresh) {
