@@ -94,4 +94,7 @@ void cprs_widen_f16_f32(
 void cprs_random_f32(float *restrict out, size_t count, uint64_t seed, uint64_t first, float scale);
 void cprs_random_bf16(uint16_t *restrict out, size_t count, uint64_t seed, uint64_t first, float scale);
 
+#include "cprs_attention.h"
+#include "cprs_gemm.h"
+
 #endif
