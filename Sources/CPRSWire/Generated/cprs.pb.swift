@@ -402,7 +402,7 @@ package nonisolated struct Cprs_V1_Selection: Sendable {
   /// The unit that is kept or dropped as a whole. Default: the preset's; `sentence` with an instruction.
   package var granularity: Cprs_V1_Granularity = .unspecified
 
-  /// Least score of a kept unit, 0 to 1. Default: 0.5, or no bound when there is a budget.
+  /// Least score of a kept unit, 0 to 1. Default: the model's own, or no bound when there is a budget.
   package var threshold: Float {
     get {_threshold ?? 0}
     set {_threshold = newValue}
