@@ -68,6 +68,15 @@ final class RunningDaemon {
 
         func append(_ more: String) { self.lock.withLock { self.text += more } }
         var contents: String { self.lock.withLock { self.text } }
+
+        /// Waits until the log holds `part`, which arrives through a pipe; false after a minute without it.
+        func says(_ part: String) -> Bool {
+            for _ in 0..<6000 {
+                if self.contents.contains(part) { return true }
+                usleep(10_000)
+            }
+            return false
+        }
     }
 
     var client: CPRSClient { CPRSClient(ClientConfiguration(socketPath: self.socketPath, attempts: 1)) }
