@@ -91,7 +91,7 @@ struct VocabularyFileTests {
             (#"{"pre_tokenizer": null}"#, "pre_tokenizer must be"),
             (#"{"model": {"vocab": {}}}"#, "no \"pre_tokenizer\""),
             (#"{"model": {"vocab": {"a": 1.5}}}"#, "is not an integer"),
-            (#"{"model": {"vocab": {"a": "b"}}}"#, "is not an integer"),
+            (#"{"model": {"vocab": {"a": "b"}}}"#, "expected a value"),
             (#"{"model": {}, "model": {}}"#, "two \"model\" objects"),
         ])
     func refusesDamage(_ json: String, _ message: String) throws {
@@ -100,7 +100,7 @@ struct VocabularyFileTests {
         let error = #expect(throws: CPRSError.self) { try Tokenizer(folder: folder.path) }
         #expect(error?.code == .modelUnusable)
         #expect(
-            error?.message.contains(message) == true || message == "is not an integer", "\(String(describing: error))")
+            error?.message.contains(message) == true, "\(String(describing: error))")
     }
 
     @Test("merges of one, and of three parts are refused")

@@ -23,7 +23,7 @@ struct TokenOrigin: BitwiseCopyable, Sendable {
     var rightPartners: UInt64 = 0
     /// In bytes.
     var length: Int
-    private var padding = 0
+    private var padding = (0, 0)
 
     init(length: Int) { self.length = length }
 

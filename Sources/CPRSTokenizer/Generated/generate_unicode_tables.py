@@ -75,7 +75,7 @@ never = {c for c in single if ucd.normalize("NFC", chr(c)) != chr(c)}
 
 
 def normalization_property(c):
-    return combining(c) | (0x100 if c in maybe or c in never else 0)
+    return combining(c) | (0x100 if c in maybe else 0) | (0x200 if c in never else 0)
 
 
 def emit(name, comment, numbers):
@@ -101,7 +101,7 @@ def main():
     emit("classes", "Triples: first and last code point, class (1 letter, 2 number, 3 white space).",
          [n for run in classes for n in run])
     print()
-    emit("normalization", "Triples: first and last code point, combining class, plus 0x100 where NFC may change it.",
+    emit("normalization", "Triples: first and last code point, combining class, 0x100 if it may join the one before, 0x200 if NFC replaces it.",
          [n for run in properties for n in run])
     print()
     emit("decompositions", "Triples: code point, its canonical decomposition by one level (second is 0 if single).",

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
+
 /// An array that is filled once and then read without bounds, uniqueness or reference checks in innermost loops.
 ///
 /// It does not own its memory: a ``TableStorage`` does, and whoever reads the table keeps that alive. Whoever indexes it
@@ -27,9 +33,21 @@ final class TableStorage: @unchecked Sendable {
     deinit { for block in self.blocks { block.deallocate() } }
 
     func table<Element>(repeating value: Element, count: Int) -> FixedTable<Element> {
-        let base = UnsafeMutablePointer<Element>.allocate(capacity: count)
-        base.initialize(repeating: value, count: count)
-        self.blocks.append(UnsafeMutableRawPointer(base))
+        let block = Self.allocate(max(count, 1) * MemoryLayout<Element>.stride)
+        self.blocks.append(block)
+        let base = block.initializeMemory(as: Element.self, repeating: value, count: count)
         return FixedTable(base: base, count: count)
     }
+
+    /// Large tables are read at random places, where a page table miss costs more than the read: they ask for large
+    /// pages. Not getting them costs time only.
+    private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer {
+        guard bytes >= Self.largePage else { return .allocate(byteCount: bytes, alignment: 64) }
+        let rounded = (bytes + Self.largePage - 1) & ~(Self.largePage - 1)
+        let block = UnsafeMutableRawPointer.allocate(byteCount: rounded, alignment: Self.largePage)
+        _ = madvise(block, rounded, MADV_HUGEPAGE)
+        return block
+    }
+
+    private static let largePage = 1 << 21
 }

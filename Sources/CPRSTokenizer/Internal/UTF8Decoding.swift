@@ -27,23 +27,22 @@ func loadWord(_ text: UnsafePointer<UInt8>, at offset: Int) -> UInt64 {
 /// The top bit of every byte of a word: set nowhere means eight ASCII bytes.
 let asciiMask: UInt64 = 0x8080_8080_8080_8080
 
-/// Appends the scalar's UTF-8.
+/// Writes the scalar's UTF-8 and returns its length; there is room for four bytes.
 @inline(__always)
-func appendScalar(_ codePoint: UInt32, to text: inout [UInt8]) {
+func encodeScalar(_ codePoint: UInt32, into text: UnsafeMutablePointer<UInt8>) -> Int {
+    func part(_ shift: UInt32) -> UInt8 { UInt8(0x80 | codePoint >> shift & 0x3F) }
     switch codePoint {
     case 0..<0x80:
-        text.append(UInt8(codePoint))
+        text[0] = UInt8(codePoint)
+        return 1
     case 0x80..<0x800:
-        text.append(UInt8(0xC0 | codePoint >> 6))
-        text.append(UInt8(0x80 | codePoint & 0x3F))
+        (text[0], text[1]) = (UInt8(0xC0 | codePoint >> 6), part(0))
+        return 2
     case 0x800..<0x10000:
-        text.append(UInt8(0xE0 | codePoint >> 12))
-        text.append(UInt8(0x80 | codePoint >> 6 & 0x3F))
-        text.append(UInt8(0x80 | codePoint & 0x3F))
+        (text[0], text[1], text[2]) = (UInt8(0xE0 | codePoint >> 12), part(6), part(0))
+        return 3
     default:
-        text.append(UInt8(0xF0 | codePoint >> 18))
-        text.append(UInt8(0x80 | codePoint >> 12 & 0x3F))
-        text.append(UInt8(0x80 | codePoint >> 6 & 0x3F))
-        text.append(UInt8(0x80 | codePoint & 0x3F))
+        (text[0], text[1], text[2], text[3]) = (UInt8(0xF0 | codePoint >> 18), part(12), part(6), part(0))
+        return 4
     }
 }

@@ -4,8 +4,13 @@
 struct NormalizationTable: Sendable {
     static let shared = NormalizationTable()
 
-    /// By code point: the combining class in the low byte, bit 8 where NFC may change the character or join it to
-    /// what stands before it. Zero means that text may be cut before it.
+    /// The character may compose with the one before it.
+    static let mayJoin: UInt16 = 0x100
+    /// NFC never keeps the character.
+    static let isReplaced: UInt16 = 0x200
+
+    /// By code point: the combining class in the low byte, and the two flags above. Zero means that text may be cut
+    /// before the character.
     let properties: FixedTable<UInt16>
     private let storage = TableStorage()
     private let decompositions: [UInt32: (UInt32, UInt32)]
@@ -44,7 +49,11 @@ struct NormalizationTable: Sendable {
 
     /// Calls `body` with each character of the full canonical decomposition, in order.
     func decompose(_ codePoint: UInt32, _ body: (UInt32) -> Void) {
-        if let index = Hangul.syllableIndex(codePoint) {
+        let properties = self.properties(of: codePoint)
+        if properties != 0, properties & Self.isReplaced == 0 {
+            // What has a combining class, or may join, and is kept is not composed of anything.
+            body(codePoint)
+        } else if let index = Hangul.syllableIndex(codePoint) {
             body(Hangul.leadBase + index / Hangul.perLead)
             body(Hangul.vowelBase + index % Hangul.perLead / Hangul.tailCount)
             if index % Hangul.tailCount != 0 { body(Hangul.tailBase + index % Hangul.tailCount) }
@@ -59,7 +68,8 @@ struct NormalizationTable: Sendable {
 
     /// The character that the pair composes to, if there is one.
     func compose(_ first: UInt32, _ second: UInt32) -> UInt32? {
-        Hangul.compose(first, second) ?? self.compositions[UInt64(first) << 32 | UInt64(second)]
+        guard self.properties(of: second) & Self.mayJoin != 0 else { return nil }
+        return Hangul.compose(first, second) ?? self.compositions[UInt64(first) << 32 | UInt64(second)]
     }
 }
 

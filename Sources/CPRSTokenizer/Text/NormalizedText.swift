@@ -27,10 +27,11 @@ struct NormalizedText: Sendable {
 
     /// Appends one character; a `source` says that it is not simply the next character of the original.
     mutating func append(_ codePoint: UInt32, source: ByteRange?, resume: Int) {
-        var bytes: [UInt8] = []
-        appendScalar(codePoint, to: &bytes)
         let normalizedStart = self.start + self.count
-        bytes.withUnsafeBufferPointer { self.append($0) }
+        self.reserve(4)
+        self.storage.withUnsafeMutableBufferPointer { storage in
+            self.count += encodeScalar(codePoint, into: storage.baseAddress! + self.count)
+        }
         if let source {
             self.map.append(
                 OffsetMap.Change(
