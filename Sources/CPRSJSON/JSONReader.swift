@@ -177,7 +177,7 @@ extension JSONReader {
             index += 1
         }
         let leadingZero = index - digits > 1 && self.bytes[digits] == 0x30
-        let continues = index < self.bytes.count && Self.numberBytes.contains(self.bytes[index])
+        let continues = index < self.bytes.count && Self.continuesNumber(self.bytes[index])
         guard index > digits, !leadingZero, !continues else {
             throw self.failure("'\(try self.numberText())' is not an integer", at: start)
         }
@@ -211,7 +211,14 @@ extension JSONReader {
         }
     }
 
-    private static let numberBytes: Set<UInt8> = Set("0123456789+-.eEnNaAiIfFtyxX".utf8)
+    /// Whether `byte` belongs to a number, or to a word such as `NaN` that other writers put in its place.
+    private static func continuesNumber(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."): true
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        default: false
+        }
+    }
 
     private mutating func readWord(_ word: StaticString) throws(CPRSError) {
         let length = word.utf8CodeUnitCount
@@ -225,7 +232,7 @@ extension JSONReader {
     private mutating func numberText() throws(CPRSError) -> String {
         _ = try self.peek()
         let start = self.offset
-        while self.offset < self.bytes.count, Self.numberBytes.contains(self.bytes[self.offset]) { self.offset += 1 }
+        while self.offset < self.bytes.count, Self.continuesNumber(self.bytes[self.offset]) { self.offset += 1 }
         guard self.offset > start else { throw self.failure("expected a value", at: start) }
         return String(decoding: self.bytes[start..<self.offset], as: UTF8.self)
     }

@@ -17,7 +17,9 @@ struct BenchCommand: ParsableCommand {
               cprs bench --shape qwen2-0.5b --window 2048 --threads 2 --precision f32
             """)
 
-    @Option(help: ArgumentHelp("Random weights of this shape: \(Qwen2Config.shapeNames.joined(separator: ", ")).", valueName: "name"))
+    private static let shapes = Qwen2Config.shapeNames.joined(separator: ", ")
+
+    @Option(help: ArgumentHelp("Random weights of this shape: \(Self.shapes).", valueName: "name"))
     var shape: String?
 
     @OptionGroup var modelOptions: ModelOptions

@@ -20,6 +20,9 @@ struct TokenizeCommand: ParsableCommand {
     @Flag(help: "Print the number of tokens only.")
     var count = false
 
+    @Flag(help: "Print the ids only, as one JSON array.")
+    var ids = false
+
     @Flag(help: "Treat markers such as <|im_start|> in the text as special tokens.")
     var specialTokens = false
 
@@ -46,13 +49,19 @@ struct TokenizeCommand: ParsableCommand {
         }
         try stream.finish(into: &tokens)
         try self.print(&tokens, source: source, total: &total)
+        if self.ids { Console.write(total == 0 ? "[]\n" : "]\n") }
         if self.count { Console.write("\(total)\n") }
         Console.flush()
     }
 
     private func print(_ tokens: inout [Token], source: ContextSource, total: inout Int) throws {
-        total += tokens.count
-        for token in tokens where !self.count {
+        defer { total += tokens.count }
+        if self.ids {
+            for (index, token) in tokens.enumerated() {
+                Console.write(total + index == 0 ? "[\(token.id)" : ",\(token.id)")
+            }
+        }
+        for token in tokens where !self.count && !self.ids {
             Console.write("\(token.id)\t\(token.bytes.lowerBound)\t\(token.bytes.upperBound)\t")
             Console.write(try source.bytes(token.bytes).jsonQuotedLossy)
             Console.write("\n")
