@@ -231,7 +231,10 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSIntegrationTests",
-            dependencies: ["CPRSCore", "CPRSGolden", "CPRSRuntime", "cprs", "CPRSTestSupport"],
+            dependencies: [
+                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSEngine", "CPRSGolden", "CPRSRuntime", "cprs",
+                "CPRSTestSupport",
+            ],
             swiftSettings: swiftSettings),
     ]
 )

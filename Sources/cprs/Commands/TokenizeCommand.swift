@@ -55,7 +55,6 @@ struct TokenizeCommand: ParsableCommand {
     }
 
     private func print(_ tokens: inout [Token], source: ContextSource, total: inout Int) throws {
-        defer { total += tokens.count }
         if self.ids {
             for (index, token) in tokens.enumerated() {
                 Console.write(total + index == 0 ? "[\(token.id)" : ",\(token.id)")
@@ -67,6 +66,7 @@ struct TokenizeCommand: ParsableCommand {
             Console.write("\n")
         }
         if let last = tokens.last { source.release(before: last.bytes.lowerBound) }
+        total += tokens.count
         tokens.removeAll(keepingCapacity: true)
     }
 
