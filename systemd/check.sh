@@ -2,8 +2,8 @@
 # Checks the units: no warning from `systemd-analyze verify`, exposure at most 1.5 of 10.
 # Usage: systemd/check.sh [cprsd]   the binary that stands in for /usr/bin/cprsd; by default any program will do.
 set -euo pipefail
-cd "$(dirname "$0")"
 binary=$(realpath "${1:-/bin/true}")
+cd "$(dirname "$0")"
 most=15
 
 if ! command -v systemd-analyze >/dev/null; then

@@ -26,7 +26,7 @@ def ours(command, arguments):
 
 def ids_of(command, model, path):
     """The ids of a whole file: `--ids` prints them as one JSON array."""
-    return ours(command, ["--ids", "--model", model, path])
+    return ours(command, ["--ids", "--special-tokens", "--model", model, path])
 
 
 def main():
