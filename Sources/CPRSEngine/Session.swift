@@ -16,7 +16,6 @@ package struct Session: Sendable {
     private var rule: any DecisionRule
     /// Windows that were handed out, oldest first; their scores may come back in any order.
     private var outstanding: [Outstanding] = []
-    private var scored: [ScoredToken] = []
     private var inputEnded = false
 
     /// The figures so far.
@@ -54,9 +53,7 @@ package struct Session: Sendable {
         self.sentences.append(bytes, into: &ends.offsets)
         ends.settledBytes = self.sentences.settledBytes
         self.summary.contextBytes += bytes.count
-        self.summary.contextTokens += tokens.count
-        self.windower.append(tokens: tokens)
-        self.windower.append(sentenceEnds: ends.offsets, settledBytes: ends.settledBytes)
+        self.pack(tokens, ends)
         self.rule.append(text: bytes, tokens: tokens, sentences: ends)
     }
 
@@ -74,12 +71,17 @@ package struct Session: Sendable {
         var ends = UnitEnds()
         self.sentences.finish(into: &ends.offsets)
         ends.settledBytes = self.summary.contextBytes
-        self.summary.contextTokens += tokens.count
-        self.windower.append(tokens: tokens)
-        self.windower.append(sentenceEnds: ends.offsets, settledBytes: ends.settledBytes)
+        self.pack(tokens, ends)
         self.windower.finish()
         let total = ContextSize(bytes: self.summary.contextBytes, tokens: self.summary.contextTokens)
         self.rule.finish(tokens: tokens, sentences: ends, total: total)
+    }
+
+    /// Hands what became certain to the windower.
+    private mutating func pack(_ tokens: [Token], _ sentences: UnitEnds) {
+        self.summary.contextTokens += tokens.count
+        self.windower.append(tokens: tokens)
+        self.windower.append(sentenceEnds: sentences.offsets, settledBytes: sentences.settledBytes)
     }
 
     /// The next window that can be scored, or nil until more bytes arrive.
