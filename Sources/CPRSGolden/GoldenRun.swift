@@ -1,4 +1,5 @@
 package import CPRSCore
+internal import CPRSTokenizer
 
 /// Compares this build with a folder of recorded results of the reference implementations.
 ///
@@ -18,13 +19,13 @@ package struct GoldenRun {
     /// - Throws: `notFound` if it has none; `modelUnusable` if a vector file is damaged.
     package func execute() throws(CPRSError) -> [GoldenReport] {
         var reports: [GoldenReport] = []
-        if VectorFile.exists(self.folder + "/tokenizer.jsonl") {
+        if FileBytes.exists(self.folder + "/tokenizer.jsonl") {
             reports.append(try TokenizerVectors(folder: self.folder).check())
         }
-        if VectorFile.exists(self.folder + "/models/forward.jsonl") {
+        if FileBytes.exists(self.folder + "/models/forward.jsonl") {
             reports.append(try ForwardVectors(folder: self.folder + "/models", threads: self.threads).check())
         }
-        if VectorFile.exists(self.folder + "/spans.jsonl") {
+        if FileBytes.exists(self.folder + "/spans.jsonl") {
             reports.append(try SpanVectors(folder: self.folder).check())
         }
         guard !reports.isEmpty else {

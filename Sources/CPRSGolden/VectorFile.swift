@@ -1,32 +1,13 @@
 internal import CPRSCore
 internal import CPRSJSON
-internal import Glibc
+internal import CPRSTokenizer
 
 /// Reads the files that recorded vectors are kept in.
 enum VectorFile {
-    /// The whole file.
-    static func bytes(_ path: String) throws(CPRSError) -> [UInt8] {
-        guard let file = fopen(path, "re") else {
-            throw CPRSError(code: .notFound, message: "\(path): \(String(cString: strerror(errno)))")
-        }
-        defer { fclose(file) }
-        var bytes: [UInt8] = []
-        var count = 0
-        repeat {
-            let block = [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, initialized in
-                count = fread(buffer.baseAddress, 1, buffer.count, file)
-                initialized = count
-            }
-            bytes += block
-        } while count > 0
-        guard ferror(file) == 0 else { throw CPRSError(code: .notFound, message: "\(path): cannot be read") }
-        return bytes
-    }
-
     /// One JSON object a line.
     static func records(_ path: String) throws(CPRSError) -> [JSONObject] {
         var records: [JSONObject] = []
-        for (index, line) in try Self.bytes(path).split(separator: UInt8(ascii: "\n")).enumerated() {
+        for (index, line) in try FileBytes.read(path).split(separator: UInt8(ascii: "\n")).enumerated() {
             let name = "\(path):\(index + 1)"
             guard let object = try JSONValue(Array(line), name: name).object else {
                 throw CPRSError(code: .modelUnusable, message: "\(name): is not a JSON object")
@@ -38,15 +19,12 @@ enum VectorFile {
 
     /// Little-endian float32 numbers.
     static func floats(_ path: String) throws(CPRSError) -> [Float] {
-        let bytes = try Self.bytes(path)
+        let bytes = try FileBytes.read(path)
         return stride(from: 0, to: bytes.count - bytes.count % 4, by: 4).map { start in
             let bits = (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) }
             return Float(bitPattern: bits)
         }
     }
-
-    /// Whether the path can be read.
-    static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
 }
 
 extension JSONObject {

@@ -69,17 +69,3 @@ final class CountingScoring: WindowScoring {
         return try FakeCritic().score(window)
     }
 }
-
-/// A folder that is gone after the test.
-enum TemporaryFolder {
-    static func with<Result>(_ body: (String) async throws -> Result) async throws -> Result {
-        var template = Array("/tmp/cprs-client-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw CPRSError(code: .notFound, message: "mkdtemp failed") }
-        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer {
-            unlink(folder + "/cprsd.sock")
-            rmdir(folder)
-        }
-        return try await body(folder)
-    }
-}

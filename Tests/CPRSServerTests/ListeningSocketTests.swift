@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSServer
+internal import CPRSTestSupport
 internal import Glibc
 internal import SwiftProtobuf
 internal import Testing

@@ -1,6 +1,7 @@
 internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSServer
+internal import CPRSTestSupport
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix

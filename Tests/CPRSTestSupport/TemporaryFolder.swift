@@ -23,6 +23,13 @@ package final class TemporaryFolder {
         rmdir(self.path)
     }
 
+    /// Calls `body` with the path of a folder that is gone afterwards.
+    package static func with<Result>(_ body: (String) async throws -> Result) async throws -> Result {
+        let folder = TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        return try await body(folder.path)
+    }
+
     /// Writes a file and returns its path.
     @discardableResult
     package func write(_ bytes: [UInt8], to name: String) -> String {

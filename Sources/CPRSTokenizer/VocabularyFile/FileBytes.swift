@@ -1,4 +1,4 @@
-internal import CPRSCore
+package import CPRSCore
 
 #if canImport(Glibc)
 internal import Glibc
@@ -7,14 +7,14 @@ internal import Musl
 #endif
 
 /// Whole files as bytes.
-enum FileBytes {
+package enum FileBytes {
     /// True if the path leads to something that can be read.
-    static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
+    package static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
 
     /// Reads a file whole.
     ///
     /// - Throws: `notFound` with the path and the system's reason.
-    static func read(_ path: String) throws(CPRSError) -> [UInt8] {
+    package static func read(_ path: String) throws(CPRSError) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure("open", path) }
         defer { close(descriptor) }

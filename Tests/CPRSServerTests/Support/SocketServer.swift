@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSServer
+internal import CPRSTestSupport
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
@@ -40,20 +41,5 @@ enum SocketServer {
         let transport = try HTTP2ClientTransport.Posix(
             target: .unixDomainSocket(path: path), transportSecurity: .plaintext, config: config)
         return try await withGRPCClient(transport: transport) { try await body($0) }
-    }
-}
-
-/// A folder that is gone after the test.
-enum TemporaryFolder {
-    static func with<Result>(_ body: (String) async throws -> Result) async throws -> Result {
-        var template = Array("/tmp/cprs-wire-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw CPRSError(code: .notFound, message: "mkdtemp failed") }
-        let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer {
-            unlink(folder + "/cprsd.sock")
-            unlink(folder + "/other")
-            rmdir(folder)
-        }
-        return try await body(folder)
     }
 }
