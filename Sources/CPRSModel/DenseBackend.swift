@@ -93,12 +93,3 @@ final class DenseBackend: LinearBackend {
         }
     }
 }
-
-extension ComputePool {
-    /// Calls `body` for consecutive ranges that cover `0..<rows`, on all threads.
-    func runRows(_ rows: Int, perBlock: Int, _ body: (Range<Int>) -> Void) {
-        self.run((rows + perBlock - 1) / perBlock) { block, _ in
-            body(block * perBlock..<min((block + 1) * perBlock, rows))
-        }
-    }
-}

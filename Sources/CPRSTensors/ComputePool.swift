@@ -83,6 +83,15 @@ package final class ComputePool {
     }
 }
 
+extension ComputePool {
+    /// Calls `body` for consecutive ranges that cover `0..<rows`, on all threads.
+    package func runRows(_ rows: Int, perBlock: Int, _ body: (Range<Int>) -> Void) {
+        self.run((rows + perBlock - 1) / perBlock) { block, _ in
+            body(block * perBlock..<min((block + 1) * perBlock, rows))
+        }
+    }
+}
+
 private final class WorkerStart {
     let shared: Shared
     let worker: Int
