@@ -16,9 +16,11 @@ root=${DESTDIR:-}$prefix
 version=$(sed -nE 's/^#define CPRS_VERSION "(.*)"/\1/p' Sources/CCPRSClient/include/cprs.h)
 libdir=${LIBDIR:-$prefix/lib/$(gcc -print-multiarch)}
 
-swift build -c release --static-swift-stdlib --product cprs
-swift build -c release --static-swift-stdlib --product cprsd
-bin=$(swift build -c release --show-bin-path)
+# In a folder of their own: the flag makes SwiftPM compile everything again.
+build=(swift build -c release --static-swift-stdlib --scratch-path .build/static)
+"${build[@]}" --product cprs
+"${build[@]}" --product cprsd
+bin=$("${build[@]}" --show-bin-path)
 make -C Sources/CCPRSClient PREFIX="$prefix" LIBDIR="$libdir" DESTDIR="${DESTDIR:-}" BUILD="$PWD/.build/libcprs" install
 
 # The release binaries hold symbols for crash reports of developers; users get them without.
