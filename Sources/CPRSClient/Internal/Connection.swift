@@ -53,6 +53,12 @@ final class Connection: Sendable {
         // Decisions are small; a receiver that does not read must stop the daemon soon.
         config.http2.targetWindowSize = 256 << 10
         config.http2.authority = "localhost"
+        let timeout = configuration.connectTimeout
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(FirstWordTimeout(timeout), position: .first)
+            }
+        }
         return try Transport(
             target: .unixDomainSocket(path: configuration.socketPath), transportSecurity: .plaintext, config: config)
     }
