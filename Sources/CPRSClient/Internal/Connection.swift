@@ -1,6 +1,7 @@
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import NIOCore
 internal import Synchronization
 
 /// The client's one connection, run by a task of its own from the first call on.
