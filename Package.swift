@@ -226,8 +226,8 @@ let package = Package(
         .testTarget(
             name: "cprsdTests",
             dependencies: [
-                "CPRSCore", "CPRSRuntime", "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer", "CPRSClient",
-                "cprsd", "CPRSTestSupport",
+                "CPRSCore", "CPRSJSON", "CPRSRuntime", "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer",
+                "CPRSClient", "cprsd", "cprs", "CPRSTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(
