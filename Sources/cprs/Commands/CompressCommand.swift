@@ -1,8 +1,10 @@
 internal import ArgumentParser
+internal import CPRSClient
 internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSRuntime
 internal import CPRSSegmentation
+internal import CPRSWire
 
 struct CompressCommand: ParsableCommand {
     enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
@@ -15,7 +17,8 @@ struct CompressCommand: ParsableCommand {
         discussion: """
             The output is made of slices of the input, unchanged and in document order. Without a budget, decisions are \
             printed while later text is still being read; with --max-tokens or --ratio the best-scored units are \
-            printed at the end.
+            printed at the end. A daemon (cprsd) whose socket exists computes, else this process does; the result is the \
+            same.
 
               cprs compress contract.txt --query "When does the agreement end?"
               cprs compress book.txt --query "Who is Irene Adler?" --max-tokens 300 --format json
@@ -52,31 +55,79 @@ struct CompressCommand: ParsableCommand {
     var format: OutputFormat = .text
 
     @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var daemonOptions: DaemonOptions
+
+    @Option(
+        help: ArgumentHelp("Write digests of the text, of what is kept and of the model; see verify.", valueName: "file"))
+    var receipt: String?
 
     @Flag(help: "No progress bar and no summary on standard error.")
     var quiet = false
 
     func run() throws {
         let openStarted = ContinuousClock.now
-        var request = CompressionRequest(preset: .fact, query: self.query)
+        var request = CPRSEngine.CompressionRequest(preset: .fact, query: self.query)
         try self.selection.apply(to: &request)
         request.windowTokens = self.window
         try request.validate()
         let preset = try self.namedPreset()
-        let source = try ContextSource(path: self.file)
+        try self.checkTask(preset)
+        let place = try self.daemonOptions.place(self.modelOptions)
+        let receipt = try self.receipt.map { path throws(CPRSError) in try OutputFile(path: path) }
+        let source = try ContextSource(path: self.file, isHashed: receipt != nil)
+        let progress =
+            !self.quiet && Console.errorIsTerminal ? ProgressBar(totalBytes: source.totalBytes) : nil
+        let output = ResultOutput(source: source, writer: self.writer(), query: self.query, progress: progress)
 
-        let model = try LoadedModel(
-            folder: self.modelOptions.folder(), threads: self.modelOptions.threadCount, windowTokens: self.window)
-        self.chooseInstruction(&request, preset: preset, trained: model.trainedInstruction)
-        try self.checkQuery(preset: preset)
-        let session = try model.session(for: request)
-        let openSeconds = (ContinuousClock.now - openStarted).seconds
-        var run = CompressionRun(
-            session: session, critic: model.critic, source: source, writer: self.writer(),
-            showsProgress: !self.quiet && Console.errorIsTerminal)
-        let summary = try run.execute(
-            heading: ResultHeading(model: model.name, source: source.name, query: self.query), openSeconds: openSeconds)
-        self.report(summary, request)
+        let summary: CompressionSummary
+        if let answer = try self.askDaemon(place, request, preset, source, output) {
+            summary = answer
+            output.finish(summary, openSeconds: 0)
+        } else {
+            let model = try self.open(output, receipt)
+            self.chooseInstruction(&request, preset: preset, trained: model.trainedInstruction)
+            let session = try model.session(for: request)
+            let openSeconds = (ContinuousClock.now - openStarted).seconds
+            var run = CompressionRun(
+                session: session, critic: model.critic, source: source, output: output, progress: progress)
+            summary = try run.execute()
+            output.finish(summary, openSeconds: openSeconds)
+        }
+        if let receipt, let text = output.receipt(summary)?.json { try receipt.write(text) }
+        self.report(summary)
+    }
+
+    /// Lets the daemon compute; nil if this process has to.
+    ///
+    /// - Throws: `ClientError` if the daemon refuses what this process would refuse too, or if nothing else will do.
+    private func askDaemon(
+        _ place: DaemonOptions.Place, _ request: CPRSEngine.CompressionRequest, _ preset: Preset?,
+        _ source: ContextSource, _ output: ResultOutput
+    ) throws -> CompressionSummary? {
+        guard case .daemon(let path, let isDemanded) = place else { return nil }
+        var request = request
+        if let instruction = self.instruction { request.instruction = instruction }
+        request.tags = self.tags
+        let run = DaemonRun(
+            socketPath: path,
+            request: DaemonRequest(
+                request, preset: self.instruction == nil ? preset ?? .fact : nil,
+                granularity: self.selection.granularity),
+            source: source)
+        do { return try run.execute(output) } catch let error as ClientError {
+            guard !isDemanded, error.isAboutTheDaemon, !output.hasBegun, source.rewind() else { throw error }
+            Console.note("cprs: no answer from the daemon at \(path), computing here: \(error.message)")
+            return nil
+        }
+    }
+
+    private func open(_ output: ResultOutput, _ receipt: OutputFile?) throws(CPRSError) -> LoadedModel {
+        let folder = try self.modelOptions.folder()
+        let model = try LoadedModel(folder: folder, threads: self.modelOptions.threadCount, windowTokens: self.window)
+        // Only a receipt needs the digest, which reads all weights.
+        output.model = ModelIdentity(
+            name: model.name, sha256: receipt == nil ? "" : try ModelDigest.sha256(folder: folder))
+        return model
     }
 
     private func namedPreset() throws(CPRSError) -> Preset? {
@@ -92,7 +143,7 @@ struct CompressCommand: ParsableCommand {
     }
 
     /// The caller's instruction, else the preset's in the wording the model was trained on, else `fact`'s.
-    private func chooseInstruction(_ request: inout CompressionRequest, preset: Preset?, trained: String?) {
+    private func chooseInstruction(_ request: inout CPRSEngine.CompressionRequest, preset: Preset?, trained: String?) {
         let chosen = (preset ?? .fact).resolved(trained: trained)
         request.instruction = self.instruction ?? chosen.instruction
         request.tags = self.tags
@@ -100,7 +151,14 @@ struct CompressCommand: ParsableCommand {
         request.granularity = self.selection.granularity ?? chosen.granularity
     }
 
-    private func checkQuery(preset: Preset?) throws(CPRSError) {
+    /// Checks what the two places would refuse in different words.
+    private func checkTask(_ preset: Preset?) throws(CPRSError) {
+        if let window = self.window, window < 1 {
+            throw CPRSError(code: .invalidArgument, message: "window must be at least 1 token (got \(window))")
+        }
+        if self.instruction?.isEmpty == true {
+            throw CPRSError(code: .invalidArgument, message: "--instruction must not be empty")
+        }
         let needsQuery = self.instruction == nil && (preset ?? .fact).needsQuery
         if needsQuery, self.query.isEmpty {
             throw CPRSError(
@@ -118,7 +176,7 @@ struct CompressCommand: ParsableCommand {
         }
     }
 
-    private func report(_ summary: CompressionSummary, _ request: CompressionRequest) {
+    private func report(_ summary: CompressionSummary) {
         if summary.keptSpans == 0 {
             let best = summary.bestDroppedScore.map { "; the best score was \(Format.fixed(Double($0), 3))" } ?? ""
             Console.note("cprs: nothing was kept\(best): try a lower --threshold, or a budget such as --ratio 0.05")
