@@ -7,10 +7,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <map>
 #include <vector>
 
 #include <omp.h>
