@@ -108,6 +108,7 @@ def write_gguf(hugging_face, path):
 def quantise(source, path, kind):
     import llama_cpp
 
+    llama_cpp.llama_log_set(QUIET, None)
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = {"q8_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q8_0, "q4_0": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_0}[kind]
     status = llama_cpp.llama_model_quantize(source.encode(), (path + ".part").encode(), parameters)
