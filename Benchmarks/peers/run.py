@@ -30,7 +30,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 # Largest relative error of each engine's outputs against PyTorch fp32 on random weights, which have no structure that
 # would hide rounding: some twice of what was measured.
 LIMITS = {
-    "ours f32": 1e-4, "ours bf16": 0.03, "ours int8": 0.2, "PyTorch bf16": 0.06, "llama.cpp BF16": 0.03,
+    "ours f32": 1e-5, "ours bf16": 0.03, "ours int8": 0.2, "PyTorch bf16": 0.06, "llama.cpp BF16": 0.03,
     "llama.cpp Q8_0": 0.1, "llama.cpp Q4_0": 1.0,
 }
 # Beyond this many tokens an engine that is no rival is timed once, and llama.cpp's slower formats not at all.
