@@ -10,6 +10,23 @@ package protocol TokenCritic: AnyObject {
     /// - Throws: `invalidArgument` if the window is longer than `limits.maxWindowTokens` or holds an id outside the
     ///   vocabulary.
     func score(_ window: CriticWindow) throws(CPRSError) -> CriticOutput
+
+    /// Scores several windows, of one request or of many; what each gets does not depend on the others.
+    ///
+    /// Windows of up to `limits.batchTokens` tokens in all are computed together, which is faster if they are short;
+    /// more are computed in several steps.
+    ///
+    /// - Returns: one output for each window, in order.
+    /// - Throws: as ``score(_:)-(CriticWindow)``, if that would throw for any of the windows.
+    func score(_ windows: [CriticWindow]) throws(CPRSError) -> [CriticOutput]
+}
+
+extension TokenCritic {
+    package func score(_ windows: [CriticWindow]) throws(CPRSError) -> [CriticOutput] {
+        var outputs: [CriticOutput] = []
+        for window in windows { outputs.append(try self.score(window)) }
+        return outputs
+    }
 }
 
 /// What a critic can take in one window.
@@ -22,12 +39,18 @@ package struct CriticLimits: Hashable, Sendable {
     package var vocabularySize: Int
     /// Least score of a kept unit unless the caller names one; `cprs_threshold`.
     package var threshold: Float
+    /// Tokens, prompts included, that a batch of windows should have at most; 1 if batches gain nothing.
+    package var batchTokens: Int
 
-    package init(maxWindowTokens: Int, trainedWindowTokens: Int, vocabularySize: Int, threshold: Float = 0.5) {
+    package init(
+        maxWindowTokens: Int, trainedWindowTokens: Int, vocabularySize: Int, threshold: Float = 0.5,
+        batchTokens: Int = 1
+    ) {
         self.maxWindowTokens = maxWindowTokens
         self.trainedWindowTokens = trainedWindowTokens
         self.vocabularySize = vocabularySize
         self.threshold = threshold
+        self.batchTokens = batchTokens
     }
 }
 
@@ -73,6 +96,8 @@ package struct StageTimings: Hashable, Sendable {
     package var mlp: Duration = .zero
     /// Embedding, last normalisation, both heads.
     package var head: Duration = .zero
+    /// The calling thread's wait for the other threads at the end of a step; not part of the step's own time.
+    package var wait: Duration = .zero
 
     package init() {}
 
@@ -81,5 +106,6 @@ package struct StageTimings: Hashable, Sendable {
         total.attention += other.attention
         total.mlp += other.mlp
         total.head += other.head
+        total.wait += other.wait
     }
 }

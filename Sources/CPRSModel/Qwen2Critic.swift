@@ -15,6 +15,10 @@ package final class Qwen2Critic: TokenCritic {
     package let limits: CriticLimits
     /// Bytes of matrices that could not be used in place because the file leaves them unaligned; normally 0.
     package let copiedBytes: Int
+    /// Arithmetic of the linear layers; int8 if any of them is.
+    package let precision: Precision
+    /// Time it took to pack a checkpoint in memory; zero for f32 and for weights that came packed.
+    package let packingTime: Duration
 
     private let forward: Qwen2Forward<DenseBackend>
     private let head: CriticHead
@@ -27,9 +31,17 @@ package final class Qwen2Critic: TokenCritic {
     ///   - threads: threads that compute, the caller of ``score(_:)`` included.
     ///   - windowTokens: most tokens in a window, prompt included; by default ``defaultWindowTokens``, or what the
     ///     model takes if that is less.
+    ///   - precision: bf16 and int8 pack the weights in memory first; see ``packingTime``.
+    ///   - group: int8: inputs that share a scale, a multiple of 16; 0 if all inputs of an output do.
+    ///   - prefixReuse: bf16 and int8: keep what the causal layers computed for a prompt, for the next windows with it.
+    ///     It changes no result.
+    ///   - instructions: bf16 and int8: the kernels to run.
     /// - Throws: `notFound` for missing files, `modelUnusable` for a damaged or unsupported model, `invalidArgument` if
     ///   `threads` or `windowTokens` is out of range or memory is refused.
-    package convenience init(folder: String, threads: Int, windowTokens: Int? = nil) throws(CPRSError) {
+    package convenience init(
+        folder: String, threads: Int, windowTokens: Int? = nil, precision: Precision = .f32, group: Int = 0,
+        prefixReuse: Bool = true, instructions: InstructionSet = .best
+    ) throws(CPRSError) {
         let config = try Qwen2Config(folder: folder, environment: Self.environment)
         let checkpoint = try Checkpoint(folder: folder)
         try Qwen2Tensors(config).check(checkpoint.tensors, in: folder)
@@ -48,13 +60,24 @@ package final class Qwen2Critic: TokenCritic {
     ///   - weightType: F32 or BF16; by default F32, but BF16 if that takes over 8 GB.
     /// - Throws: `invalidArgument` if an argument is out of range or memory is refused.
     package convenience init(
-        random shape: Qwen2Config, seed: UInt64, threads: Int, windowTokens: Int, weightType: ElementType? = nil
+        random shape: Qwen2Config, seed: UInt64, threads: Int, windowTokens: Int, weightType: ElementType? = nil,
+        precision: Precision = .f32, group: Int = 0, prefixReuse: Bool = true, instructions: InstructionSet = .best
     ) throws(CPRSError) {
         let pool = try ComputePool(threads: threads)
         let parameters = shape.parameterCount ?? .max
         let type = weightType ?? (parameters > 2_000_000_000 ? .bf16 : .f32)
         let tensors = try Qwen2Tensors(shape).random(shape, type: type, seed: seed, pool: pool)
         try self.init(shape, tensors: tensors, pool: pool, windowTokens: windowTokens)
+    }
+
+    /// Runs on weights that are packed already, where they lie.
+    ///
+    /// - Throws: `invalidArgument` if `threads` or `windowTokens` is out of range or memory is refused.
+    package convenience init(
+        config: Qwen2Config, packed: PackedWeights, threads: Int, windowTokens: Int? = nil, prefixReuse: Bool = true,
+        instructions: InstructionSet = .best
+    ) throws(CPRSError) {
+        throw CPRSError(code: .invalidArgument, message: "TODO: packed weights do not run yet")
     }
 
     private init(
@@ -72,6 +95,8 @@ package final class Qwen2Critic: TokenCritic {
         self.limits = CriticLimits(
             maxWindowTokens: windowTokens, trainedWindowTokens: config.trainedWindowTokens,
             vocabularySize: config.vocabularySize, threshold: Float(config.threshold))
+        self.precision = .f32
+        self.packingTime = .zero
         self.copiedBytes = weights.layers.reduce(0) { total, layer in
             let matrices = [
                 layer.query, layer.key, layer.value, layer.attentionOutput, layer.gate, layer.up, layer.down,
