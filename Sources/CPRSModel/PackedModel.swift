@@ -49,6 +49,11 @@ package struct PackedModel {
         self.stored = stored
     }
 
+    /// The format's name, as the file states it.
+    package var format: String { PackedModelFormat.name }
+    /// The format's version, as the file states it.
+    package var version: Int { PackedModelFormat.version }
+
     /// A small file of the model folder that was packed along, such as `config.json`; nil if there was none.
     package func folderFile(_ name: String) -> StoredTensor? { self.stored[PackedModelFormat.filesPrefix + name] }
 

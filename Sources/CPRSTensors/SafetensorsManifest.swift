@@ -16,7 +16,7 @@ package struct SafetensorsManifest: Hashable, Sendable {
 
     /// Keys in `__metadata__`.
     static let key = "manifest"
-    static let digestKey = "digest"
+    package static let digestKey = "digest"
     /// Hexadecimal digits of a SHA-256.
     static let digits = 64
 

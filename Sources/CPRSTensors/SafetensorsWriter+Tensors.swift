@@ -6,13 +6,17 @@ extension SafetensorsWriter {
 
     /// Writes a tensor's bytes as they are.
     package func append(_ bytes: [UInt8], to name: String) throws(CPRSError) {
-        try bytes.withUnsafeBytes { (bytes) throws(CPRSError) in try self.append(bytes, to: name) }
+        try bytes.withUnsafeBufferPointer { (bytes) throws(CPRSError) in
+            try self.append(UnsafeRawBufferPointer(bytes), to: name)
+        }
     }
 
     /// Writes small tensors as F32, one after the other.
     package func append(widening tensors: [TensorView], to name: String) throws(CPRSError) {
         for tensor in tensors {
-            try tensor.floats().withUnsafeBytes { (bytes) throws(CPRSError) in try self.append(bytes, to: name) }
+            try tensor.floats().withUnsafeBufferPointer { (floats) throws(CPRSError) in
+                try self.append(UnsafeRawBufferPointer(floats), to: name)
+            }
         }
     }
 
@@ -34,8 +38,8 @@ extension SafetensorsWriter {
             narrow.withUnsafeMutableBufferPointer { narrow in
                 for index in 0..<count { narrow[index] = Self.rounded(block.start[index]) }
             }
-            try narrow.withUnsafeBytes { (bytes) throws(CPRSError) in
-                try self.append(UnsafeRawBufferPointer(rebasing: bytes[..<(2 * count)]), to: name)
+            try narrow.withUnsafeBufferPointer { (narrow) throws(CPRSError) in
+                try self.append(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: narrow[..<count])), to: name)
             }
         }
     }

@@ -112,7 +112,9 @@ package final class SafetensorsWriter {
         let manifest = SafetensorsManifest(lines: self.lines)
         let header = Self.header(self.tensors, self.metadata, manifest)
         precondition(header.count == self.dataStart)
-        try header.withUnsafeBytes { (bytes) throws(CPRSError) in try self.write(bytes, at: 0) }
+        try header.withUnsafeBufferPointer { (bytes) throws(CPRSError) in
+            try self.write(UnsafeRawBufferPointer(bytes), at: 0)
+        }
         guard fsync(self.descriptor) == 0 else { throw self.failure("cannot be written") }
         try self.checkTarget()
         guard rename(self.temporaryPath, self.path) == 0 else { throw self.failure("cannot be named") }
@@ -128,9 +130,9 @@ package final class SafetensorsWriter {
             let tensor = self.tensors[self.lines.count]
             if tensor.name.hasPrefix(Self.paddingPrefix), self.filled == 0 {
                 let zeros = [UInt8](repeating: 0, count: tensor.byteCount)
-                try zeros.withUnsafeBytes { (bytes) throws(CPRSError) in
-                    try self.write(bytes, at: nil)
-                    self.hash.update(bytes)
+                try zeros.withUnsafeBufferPointer { (bytes) throws(CPRSError) in
+                    try self.write(UnsafeRawBufferPointer(bytes), at: nil)
+                    self.hash.update(UnsafeRawBufferPointer(bytes))
                 }
                 self.filled = tensor.byteCount
             }

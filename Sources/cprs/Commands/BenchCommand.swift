@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CPRSCore
 internal import CPRSModel
+internal import CPRSRuntime
 
 struct BenchCommand: ParsableCommand {
     enum Precision: String, CaseIterable, ExpressibleByArgument {
@@ -49,8 +50,8 @@ struct BenchCommand: ParsableCommand {
             critic = try Qwen2Critic(
                 random: config, seed: 1, threads: threads, windowTokens: self.window ?? config.trainedWindowTokens)
         } else {
-            name = try self.modelOptions.folder()
-            critic = try Qwen2Critic(folder: name, threads: threads, windowTokens: self.window)
+            name = try self.modelOptions.path()
+            critic = try ModelSource(path: name).critic(threads: threads, windowTokens: self.window)
         }
         let result = try ForwardBenchmark.run(
             critic, windowTokens: self.window ?? critic.config.trainedWindowTokens, runs: self.runs, threads: threads)
