@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CPRSCore
 internal import CPRSModel
+internal import CPRSRuntime
 internal import CPRSTensors
 
 struct BenchCommand: ParsableCommand {
@@ -29,10 +30,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Tokens in a window (default: what the model was trained for).")
     var window: Int?
 
-    @Option(help: "Arithmetic of the linear layers: f32, bf16 or int8 (default: f32).", transform: Self.precision)
-    var precision: Precision?
+    @OptionGroup var precisionOptions: PrecisionOptions
 
-    @Option(help: "int8: inputs that share a scale, a multiple of 16 (default: all inputs of an output).")
+    @Option(help: "int8, not for a packed file: inputs that share a scale, a multiple of 16; 0 for all of an output.")
     var group = 0
 
     @Option(help: "Measured runs; the median counts.")
@@ -91,13 +91,16 @@ struct BenchCommand: ParsableCommand {
     /// The critic to measure, and its name for people.
     private func critic(windowTokens: Int?) throws(CPRSError) -> (Qwen2Critic, String) {
         let threads = self.modelOptions.threadCount
-        let precision = self.precision ?? .f32
+        let precision = self.precisionOptions.precision
         let largest = self.prefixReuse ? Self.reuseWindows.max() : windowTokens
+        guard self.group >= 0, self.group.isMultiple(of: 16) else {
+            throw CPRSError(code: .invalidArgument, message: "group must be 0 or a multiple of 16 (got \(self.group))")
+        }
         guard let shape = self.shape else {
-            let folder = try self.modelOptions.folder()
-            let critic = try Qwen2Critic(
-                folder: folder, threads: threads, windowTokens: largest, precision: precision, group: self.group)
-            return (critic, folder)
+            let path = try self.modelOptions.path()
+            let critic = try ModelSource(path: path).critic(
+                threads: threads, windowTokens: largest, precision: precision, group: self.group)
+            return (critic, path)
         }
         guard self.modelOptions.model == nil else {
             throw CPRSError(code: .invalidArgument, message: "--shape and --model exclude each other")
@@ -105,14 +108,7 @@ struct BenchCommand: ParsableCommand {
         let config = try Qwen2Config.shape(named: shape)
         let critic = try Qwen2Critic(
             random: config, seed: 1, threads: threads, windowTokens: largest ?? config.trainedWindowTokens,
-            precision: precision, group: self.group)
+            precision: precision ?? .f32, group: self.group)
         return (critic, shape)
-    }
-
-    private static func precision(_ text: String) throws -> Precision {
-        guard let precision = Precision(rawValue: text) else {
-            throw ValidationError("--precision must be f32, bf16 or int8 (got \"\(text)\")")
-        }
-        return precision
     }
 }

@@ -53,6 +53,8 @@ struct CompressCommand: ParsableCommand {
 
     @OptionGroup var modelOptions: ModelOptions
 
+    @OptionGroup var precisionOptions: PrecisionOptions
+
     @Flag(help: "No progress bar and no summary on standard error.")
     var quiet = false
 
@@ -66,8 +68,10 @@ struct CompressCommand: ParsableCommand {
         let source = try ContextSource(path: self.file)
 
         let model = try LoadedModel(
-            folder: self.modelOptions.folder(), threads: self.modelOptions.threadCount, windowTokens: self.window)
-        self.chooseInstruction(&request, preset: preset, trained: model.trainedInstruction)
+            path: self.modelOptions.path(), threads: self.modelOptions.threadCount, windowTokens: self.window,
+            precision: self.precisionOptions.precision)
+        self.reportPacking(model)
+        self.chooseInstruction(&request, preset: preset, model: model)
         try self.checkQuery(preset: preset)
         let session = try model.session(for: request)
         let openSeconds = (ContinuousClock.now - openStarted).seconds
@@ -92,8 +96,9 @@ struct CompressCommand: ParsableCommand {
     }
 
     /// The caller's instruction, else the preset's in the wording the model was trained on, else `fact`'s.
-    private func chooseInstruction(_ request: inout CompressionRequest, preset: Preset?, trained: String?) {
-        let chosen = (preset ?? .fact).resolved(trained: trained)
+    private func chooseInstruction(_ request: inout CompressionRequest, preset: Preset?, model: LoadedModel) {
+        let wanted = preset ?? .fact
+        let chosen = model.preset(wanted.name) ?? wanted
         request.instruction = self.instruction ?? chosen.instruction
         request.tags = self.tags
         if self.tags.isEmpty { request.tags = self.instruction.map(Preset.tags(in:)) ?? chosen.tags }
@@ -116,6 +121,14 @@ struct CompressCommand: ParsableCommand {
         case .jsonl: JSONWriter(lines: true)
         case .html: HTMLWriter()
         }
+    }
+
+    /// Says how long packing in memory took, so that nobody takes it for the model's speed.
+    private func reportPacking(_ model: LoadedModel) {
+        guard !self.quiet, model.critic.packingTime > .zero else { return }
+        Console.note(
+            "cprs: packed \(model.name) for \(model.critic.precision.rawValue) in memory in "
+                + "\(Format.fixed(model.critic.packingTime.seconds, 1)) s; `cprs pack` does it once")
     }
 
     private func report(_ summary: CompressionSummary, _ request: CompressionRequest) {
