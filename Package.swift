@@ -51,7 +51,10 @@ let package = Package(
         // Mapped tensors and the only importer of C.
         .target(
             name: "CPRSTensors",
-            dependencies: ["CPRSCore", "CPRSJSON", "CCPRSKernels", "CCPRSOpenBLAS"],
+            dependencies: [
+                "CPRSCore", "CPRSJSON", "CCPRSKernels", "CCPRSOpenBLAS",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: swiftSettings),
 
         // Qwen2 config, weights, forward pass, critic head.
@@ -76,10 +79,13 @@ let package = Package(
             dependencies: ["CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation"],
             swiftSettings: swiftSettings),
 
-        // The composition root of a process: a model folder becomes a tokenizer, a critic and their presets.
+        // The composition root of a process: a model folder or a packed file becomes a tokenizer, a critic and their
+        // presets; and a folder becomes a packed file.
         .target(
             name: "CPRSRuntime",
-            dependencies: ["CPRSCore", "CPRSTokenizer", "CPRSModel", "CPRSEngine"],
+            dependencies: [
+                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSEngine",
+            ],
             resources: [.copy("Resources/default-model")],
             swiftSettings: swiftSettings),
 
@@ -190,6 +196,12 @@ let package = Package(
         .testTarget(
             name: "CPRSEngineTests",
             dependencies: ["CPRSCore", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSTestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSRuntimeTests",
+            dependencies: [
+                "CPRSCore", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSEngine", "CPRSRuntime", "CPRSTestSupport",
+            ],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSWireTests",

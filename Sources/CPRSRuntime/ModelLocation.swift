@@ -3,22 +3,34 @@ internal import Glibc
 
 /// Where the model that ships with cprs lies on this machine.
 package enum ModelLocation {
-    private static let resources = "cprs_CPRSRuntime.resources/default-model"
-    private static let installed = "../share/cprs/default-model"
+    /// How the names of packed files end. Nothing depends on it: what is in a file decides.
+    package static let fileExtension = ".cprs"
 
-    /// The default model's folder: `CPRS_MODEL` if set, else beside the executable, else in the installation's share.
+    /// Beside the executable, and in an installation's share.
+    private static let places = ["cprs_CPRSRuntime.resources/default-model", "../share/cprs/default-model"]
+
+    /// The default model, a packed file or a folder: `CPRS_MODEL` if set, else beside the executable, else in the
+    /// installation's share. A packed file is preferred to a folder beside it.
     ///
     /// - Throws: `notFound` naming every place that was tried.
-    package static func defaultFolder() throws(CPRSError) -> String {
+    package static func defaultModel() throws(CPRSError) -> String {
         if let path = getenv("CPRS_MODEL") { return String(cString: path) }
         let folder = try Self.executableFolder()
-        let candidates = [folder + "/" + Self.resources, folder + "/" + Self.installed]
-        for candidate in candidates where access(candidate + "/config.json", R_OK) == 0 { return candidate }
+        let places = Self.places.map { folder + "/" + $0 }
+        for place in places {
+            if access(place + Self.fileExtension, R_OK) == 0 { return place + Self.fileExtension }
+            if access(place + "/config.json", R_OK) == 0 { return place }
+        }
+        let tried = places.map { "\($0)\(Self.fileExtension) and \($0)" }.joined(separator: ", and in ")
         throw CPRSError(
-            code: .notFound,
-            message:
-                "no default model: looked in \(candidates.joined(separator: " and ")); name one with --model or CPRS_MODEL"
-        )
+            code: .notFound, message: "no default model: looked for \(tried); name one with --model or CPRS_MODEL")
+    }
+
+    /// What people call the model at `path`: the last part of it, without the packed file's ending.
+    package static func name(of path: String) -> String {
+        let last = path.split(separator: "/").last.map(String.init) ?? path
+        let isPacked = last.hasSuffix(Self.fileExtension) && last != Self.fileExtension
+        return isPacked ? String(last.dropLast(Self.fileExtension.count)) : last
     }
 
     private static func executableFolder() throws(CPRSError) -> String {

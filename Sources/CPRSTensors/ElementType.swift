@@ -10,6 +10,9 @@ package enum ElementType: String, Hashable, Sendable, CaseIterable {
     /// Bytes per element.
     package var bytes: Int { self == .f32 ? 4 : 2 }
 
+    /// What the safetensors format calls plain bytes: stored, never computed with.
+    static let bytesName = "U8"
+
     /// Element types that the safetensors format knows and this program does not compute with.
     static let unsupportedNames: Set<String> = [
         "BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "F64", "I64", "U64", "F8_E5M2", "F8_E4M3", "F8_E8M0",

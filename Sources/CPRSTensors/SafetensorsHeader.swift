@@ -9,7 +9,8 @@ struct SafetensorsHeader {
     /// One tensor's entry.
     struct Entry {
         var name: String
-        var type: ElementType
+        /// nil for plain bytes, U8.
+        var type: ElementType?
         var shape: [Int]
         /// Offsets from the start of the file.
         var bytes: Range<Int>
@@ -24,14 +25,18 @@ struct SafetensorsHeader {
     private(set) var metadata: [String: String] = [:]
 
     private let path: String
+    /// U8 is allowed.
+    private let acceptsBytes: Bool
     /// Where the tensors' bytes begin and end.
-    private let data: Range<Int>
+    let data: Range<Int>
 
     /// Reads and checks the header of a file whose bytes are `file`.
     ///
+    /// - Parameter acceptsBytes: tensors of plain bytes (U8) are allowed beside floating-point ones.
     /// - Throws: `modelUnusable`, with the file, the tensor and the values that disagree.
-    init(file: UnsafeRawBufferPointer, path: String) throws(CPRSError) {
+    init(file: UnsafeRawBufferPointer, path: String, acceptsBytes: Bool = false) throws(CPRSError) {
         self.path = path
+        self.acceptsBytes = acceptsBytes
         guard file.count >= 8 else {
             throw CPRSError(
                 code: .modelUnusable, message: "\(path): \(file.count) bytes, too short for a safetensors header length"
@@ -114,16 +119,18 @@ struct SafetensorsHeader {
         }
         guard bytes == offsets[1] - offsets[0] else {
             throw self.failure(
-                "\(name): shape \(shape) of \(type.rawValue) needs \(bytes) bytes, data_offsets give"
+                "\(name): shape \(shape) of \(type?.rawValue ?? ElementType.bytesName) needs \(bytes) bytes, data_offsets give"
                     + " \(offsets[1] - offsets[0])")
         }
         let start = self.data.lowerBound
         return Entry(name: name, type: type, shape: shape, bytes: start + offsets[0]..<start + offsets[1])
     }
 
-    private func type(_ value: JSONValue?, of name: String) throws(CPRSError) -> ElementType {
+    /// The element type; nil for plain bytes.
+    private func type(_ value: JSONValue?, of name: String) throws(CPRSError) -> ElementType? {
         guard let text = value?.string else { throw self.failure("\(name): dtype must be a string") }
         if let type = ElementType(rawValue: text) { return type }
+        if self.acceptsBytes, text == ElementType.bytesName { return nil }
         guard ElementType.unsupportedNames.contains(text) else {
             throw self.failure("\(name): unknown dtype \"\(text)\" (supported: F32, F16, BF16)")
         }
@@ -143,8 +150,8 @@ struct SafetensorsHeader {
     }
 
     /// Bytes of a tensor, or nil if they do not fit an `Int`.
-    private static func byteCount(_ shape: [Int], _ type: ElementType) -> Int? {
-        var bytes = type.bytes
+    private static func byteCount(_ shape: [Int], _ type: ElementType?) -> Int? {
+        var bytes = type?.bytes ?? 1
         for size in shape {
             let (product, overflow) = bytes.multipliedReportingOverflow(by: size)
             if overflow { return nil }

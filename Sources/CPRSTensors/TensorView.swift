@@ -10,7 +10,8 @@ package struct TensorView: @unchecked Sendable {
     package let shape: [Int]
     /// The elements, little-endian; not necessarily aligned.
     let bytes: UnsafeRawBufferPointer
-    private let memory: any TensorMemory
+    /// Keeps `bytes` valid.
+    let memory: any TensorMemory
 
     /// Looks at `bytes`, which must be part of `memory` and hold exactly the shape's elements.
     init(name: String, type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, memory: any TensorMemory) {

@@ -39,11 +39,11 @@ struct BacktrackingEncoder: Sendable {
         _ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>,
         _ deadEnds: UnsafeMutablePointer<UInt64>
     ) -> Int {
-        let (trie, boundary) = (self.vocabulary.trie, self.vocabulary.boundary)
+        let boundary = self.vocabulary.boundary
         let origins = boundary.origins
         var count = 0
         var start = 0
-        var (candidate, end) = trie.longestPrefix(text, from: 0, to: length)
+        var (candidate, end) = self.longestToken(text, from: 0, to: length)
         while true {
             var fits = deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
             if fits, count > 0 {
@@ -54,7 +54,7 @@ struct BacktrackingEncoder: Sendable {
                 count &+= 1
                 if end == length { return count }
                 start = end
-                (candidate, end) = trie.longestPrefix(text, from: start, to: length)
+                (candidate, end) = self.longestToken(text, from: start, to: length)
                 continue
             }
             candidate = origins[Int(candidate)].prefix
@@ -63,13 +63,35 @@ struct BacktrackingEncoder: Sendable {
                 continue
             }
             // Nothing fits here, so the token before was wrong. There is one: at the first place something fits,
-            // for every text has an encoding.
+            // for every text has an encoding, unless the tables are damaged.
+            guard count > 0 else { return self.bytes(text, length, stack) }
             deadEnds[start >> 6] |= 1 << UInt64(start & 63)
             end = start
             count &-= 1
             candidate = stack[count]
             start &-= Int(origins[Int(candidate)].length)
         }
+    }
+
+    /// The longest token that the text from `start` to `limit` (not empty) begins with, and where it ends: its own
+    /// length further on, which the search relies on. The trie of a damaged packed tokenizer may say otherwise; then
+    /// the first byte's token stands in.
+    @inline(__always)
+    private func longestToken(
+        _ text: UnsafePointer<UInt8>, from start: Int, to limit: Int
+    ) -> (token: TokenID, end: Int) {
+        let (token, end) = self.vocabulary.trie.longestPrefix(text, from: start, to: limit)
+        guard self.vocabulary.boundary.origins[Int(token)].length == end &- start else {
+            return (self.vocabulary.byteTokens[Int(text[start])], start &+ 1)
+        }
+        return (token, end)
+    }
+
+    /// Encodes each byte as its own token.
+    @inline(never)
+    private func bytes(_ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>) -> Int {
+        for index in 0..<length { stack[index] = self.vocabulary.byteTokens[Int(text[index])] }
+        return length
     }
 }
 

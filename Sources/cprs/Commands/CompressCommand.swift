@@ -61,6 +61,8 @@ struct CompressCommand: ParsableCommand {
         help: ArgumentHelp("Write digests of the text, of what is kept and of the model; see verify.", valueName: "file"))
     var receipt: String?
 
+    @OptionGroup var precisionOptions: PrecisionOptions
+
     @Flag(help: "No progress bar and no summary on standard error.")
     var quiet = false
 
@@ -72,7 +74,7 @@ struct CompressCommand: ParsableCommand {
         try request.validate()
         let preset = try self.namedPreset()
         try self.checkTask(preset)
-        let place = try self.daemonOptions.place(self.modelOptions)
+        let place = try self.daemonOptions.place(self.modelOptions, self.precisionOptions)
         let receipt = try self.receipt.map { path throws(CPRSError) in try OutputFile(path: path) }
         let source = try ContextSource(path: self.file, isHashed: receipt != nil)
         let progress =
@@ -85,7 +87,7 @@ struct CompressCommand: ParsableCommand {
             output.finish(summary, openSeconds: 0)
         } else {
             let model = try self.open(output, receipt)
-            self.chooseInstruction(&request, preset: preset, trained: model.trainedInstruction)
+            self.chooseInstruction(&request, preset: preset, model: model)
             let session = try model.session(for: request)
             let openSeconds = (ContinuousClock.now - openStarted).seconds
             var run = CompressionRun(
@@ -122,11 +124,15 @@ struct CompressCommand: ParsableCommand {
     }
 
     private func open(_ output: ResultOutput, _ receipt: OutputFile?) throws(CPRSError) -> LoadedModel {
-        let folder = try self.modelOptions.folder()
-        let model = try LoadedModel(folder: folder, threads: self.modelOptions.threadCount, windowTokens: self.window)
-        // Only a receipt needs the digest, which reads all weights.
-        output.model = ModelIdentity(
-            name: model.name, sha256: receipt == nil ? "" : try ModelDigest.sha256(folder: folder))
+        let path = try self.modelOptions.path()
+        let model = try LoadedModel(
+            path: path, threads: self.modelOptions.threadCount, windowTokens: self.window,
+            precision: self.precisionOptions.precision)
+        self.reportPacking(model)
+        // A folder's digest reads all weights, and only a receipt needs it.
+        var digest = model.digest ?? ""
+        if digest.isEmpty, receipt != nil { digest = try ModelDigest.sha256(folder: path) }
+        output.model = ModelIdentity(name: model.name, sha256: digest)
         return model
     }
 
@@ -143,8 +149,11 @@ struct CompressCommand: ParsableCommand {
     }
 
     /// The caller's instruction, else the preset's in the wording the model was trained on, else `fact`'s.
-    private func chooseInstruction(_ request: inout CPRSEngine.CompressionRequest, preset: Preset?, trained: String?) {
-        let chosen = (preset ?? .fact).resolved(trained: trained)
+    private func chooseInstruction(
+        _ request: inout CPRSEngine.CompressionRequest, preset: Preset?, model: LoadedModel
+    ) {
+        let wanted = preset ?? .fact
+        let chosen = model.preset(wanted.name) ?? wanted
         request.instruction = self.instruction ?? chosen.instruction
         request.tags = self.tags
         if self.tags.isEmpty { request.tags = self.instruction.map(Preset.tags(in:)) ?? chosen.tags }
@@ -174,6 +183,14 @@ struct CompressCommand: ParsableCommand {
         case .jsonl: JSONWriter(lines: true)
         case .html: HTMLWriter()
         }
+    }
+
+    /// Says how long packing in memory took, so that nobody takes it for the model's speed.
+    private func reportPacking(_ model: LoadedModel) {
+        guard !self.quiet, model.critic.packingTime > .zero else { return }
+        Console.note(
+            "cprs: packed \(model.name) for \(model.critic.precision.rawValue) in memory in "
+                + "\(Format.fixed(model.critic.packingTime.seconds, 1)) s; `cprs pack` does it once")
     }
 
     private func report(_ summary: CompressionSummary) {

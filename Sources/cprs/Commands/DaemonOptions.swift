@@ -11,7 +11,7 @@ struct DaemonOptions: ParsableArguments {
             valueName: "path"))
     var socket: String?
 
-    @Flag(help: "Compute in this process, whether or not there is a daemon; so do --model, --threads and CPRS_MODEL.")
+    @Flag(help: "Compute in this process, whether or not there is a daemon; so do --model, --threads, --precision and CPRS_MODEL.")
     var inProcess = false
 
     /// Where to compute.
@@ -22,9 +22,11 @@ struct DaemonOptions: ParsableArguments {
     }
 
     /// - Throws: `invalidArgument` for options that exclude each other.
-    func place(_ model: ModelOptions) throws(CPRSError) -> Place {
+    func place(_ model: ModelOptions, _ precision: PrecisionOptions) throws(CPRSError) -> Place {
         let local: String? =
-            self.inProcess ? "--in-process" : model.model != nil ? "--model" : model.threads != nil ? "--threads" : nil
+            self.inProcess ? "--in-process"
+            : model.model != nil ? "--model"
+            : model.threads != nil ? "--threads" : precision.precision != nil ? "--precision" : nil
         if let path = self.socket {
             guard let local else { return .daemon(path: path, isDemanded: true) }
             throw CPRSError(

@@ -1,64 +1,78 @@
 internal import ArgumentParser
 internal import CPRSCore
 internal import CPRSModel
+internal import CPRSRuntime
 internal import CPRSTensors
 internal import CPRSTokenizer
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "inspect",
-        abstract: "Check a model folder and say what is in it.",
+        abstract: "Check a model and say what is in it.",
         discussion: """
-            Opens the folder as compress would: config.json, the checkpoint's headers and shapes, the tokenizer. No weight \
-            is read. Exit code 66 and the first defect if the model cannot be used.
+            Opens the folder or packed file as compress would: config, headers and shapes, the tokenizer. No matrix is \
+            read unless --verify asks for it. Exit code 66 and the first defect if the model cannot be used.
 
               cprs inspect ~/models/QwenLong-CPRS-7B
-              cprs inspect model --tensors
+              cprs inspect critic.cprs --verify
+              cprs inspect critic.cprs --file MODEL_CARD.md
             """)
 
-    @Argument(help: "Model folder as Hugging Face writes it (default: the model that ships with cprs).")
+    @Argument(help: "Model folder as Hugging Face writes it, or a packed file (default: the model that ships with cprs).")
     var model: String?
 
     @Flag(help: "List every tensor.")
     var tensors = false
 
+    @Flag(help: "Read a packed file whole and compare it with its hashes.")
+    var verify = false
+
+    @Option(help: ArgumentHelp("Print a small file that the model carries, and nothing else.", valueName: "name"))
+    var file: String?
+
     func run() throws {
-        let folder = try self.model ?? ModelOptions.defaultFolder()
+        let path = try self.model ?? ModelOptions.defaultModel()
         let started = ContinuousClock.now
-        let summary = try CheckpointSummary(folder: folder)
-        let tokenizer = try Tokenizer(folder: folder)
-        let seconds = (ContinuousClock.now - started).seconds
-        let config = summary.config
-        var lines = [
-            "folder       \(folder)",
-            "files        \(summary.files.count), \(Format.bytes(summary.files.reduce(0) { $0 + $1.bytes }))",
-            "parameters   \(Format.grouped(summary.parameters)) in \(summary.tensors.count) tensors, "
-                + summary.bytesByType.map { "\($0.key) \(Format.bytes($0.value))" }.sorted().joined(separator: ", "),
-            "layers       \(config.layers), the first \(config.bidirectionalStartLayer) causal, the others bidirectional",
-            "width        \(config.width), feed-forward \(config.feedForwardWidth)",
-            "heads        \(config.heads) of width \(config.headWidth), \(config.keyValueHeads) key/value heads",
-            "rotary       theta \(config.ropeTheta)",
-            "window       trained for \(Format.grouped(config.trainedWindowTokens)) tokens, "
-                + "at most \(Format.grouped(config.maxPositions))",
-            "vocabulary   \(Format.grouped(config.vocabularySize)) rows, tokenizer with "
-                + "\(Format.grouped(tokenizer.vocabularySize)) ids",
-            "tags         \(summary.hasLMHead ? Self.head(config) : "none: the checkpoint has no LM head")",
-        ]
-        if let instruction = config.trainedInstruction { lines.append("instruction  \(JSONText.quoted(instruction))") }
-        lines.append("checked in   \(Format.fixed(seconds * 1000, 1)) ms")
+        let source = try ModelSource(path: path)
+        if let name = self.file {
+            guard let bytes = try source.file(name) else {
+                throw CPRSError(code: .notFound, message: "\(path) has no \(name)")
+            }
+            Console.write(bytes)
+            return Console.flush()
+        }
+        let description: ModelDescription
+        switch source {
+        case .folder(let folder):
+            guard !self.verify else {
+                throw CPRSError(code: .invalidArgument, message: "\(folder) is a folder: it states no hashes to verify")
+            }
+            description = try ModelDescription(folder: folder)
+        case .packed(let packed):
+            description = ModelDescription(packed, presets: try LoadedModel.presets(of: source) ?? [])
+        }
+        var lines = description.lines(tokenizer: try self.tokenizer(of: source))
+        lines.append("checked in   \(Format.fixed((ContinuousClock.now - started).seconds * 1000, 1)) ms")
+        if case .packed(let packed) = source, self.verify { lines.append(try Self.verify(packed)) }
         Console.write(lines.joined(separator: "\n") + "\n")
-        if self.tensors { self.list(summary) }
+        if self.tensors { Console.write(description.tensors.map { $0 + "\n" }.joined()) }
         Console.flush()
     }
 
-    private static func head(_ config: Qwen2Config) -> String {
-        config.tiedEmbeddings ? "LM head, tied to the embedding" : "LM head of its own"
+    /// The tokenizer; nil if a packed file was made of a shape and has none.
+    private func tokenizer(of source: ModelSource) throws(CPRSError) -> Tokenizer? {
+        do { return try source.tokenizer() } catch {
+            if case .packed = source, error.code == .notFound { return nil }
+            throw error
+        }
     }
 
-    private func list(_ summary: CheckpointSummary) {
-        for tensor in summary.tensors {
-            let note = tensor.isUnaligned ? "  (unaligned in the file, copied when opened)" : ""
-            Console.write("\(tensor.name)  \(tensor.type) \(tensor.shape)  \(Format.bytes(tensor.bytes))\(note)\n")
-        }
+    private static func verify(_ packed: PackedModel) throws(CPRSError) -> String {
+        let started = ContinuousClock.now
+        var bar = ShareBar(what: "verified")
+        try packed.verify { bar.update($0, of: packed.file.fileBytes) }
+        bar.clear()
+        let seconds = (ContinuousClock.now - started).seconds
+        return "verified     \(packed.file.stored.count) tensors in \(Format.fixed(seconds, 2)) s"
     }
 }

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CPRSCore
+internal import CPRSRuntime
 internal import CPRSTokenizer
 
 struct TokenizeCommand: ParsableCommand {
@@ -28,19 +29,19 @@ struct TokenizeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Model folder, or any folder with a tokenizer (default: the model that ships with cprs).", valueName: "dir")
-    )
+            "Model folder or packed file, or any folder with a tokenizer (default: the model that ships with cprs).",
+            valueName: "path"))
     var model: String?
 
     @Option(help: ArgumentHelp("Time the tokenizer on the text this many times and print JSON.", visibility: .hidden))
     var bench: Int?
 
     func run() throws {
-        let folder = try self.model ?? ModelOptions.defaultFolder()
+        let path = try self.model ?? ModelOptions.defaultModel()
         let source = try ContextSource(path: self.file)
-        if let repeats = self.bench { return try self.time(folder: folder, source: source, repeats: repeats) }
+        if let repeats = self.bench { return try self.time(folder: path, source: source, repeats: repeats) }
         var stream = StreamingTokenizer(
-            try Tokenizer(folder: folder), specialTokens: self.specialTokens ? .recognised : .text)
+            try ModelSource(path: path).tokenizer(), specialTokens: self.specialTokens ? .recognised : .text)
         var total = 0
         var tokens: [Token] = []
         while let chunk = try source.next() {

@@ -1,0 +1,78 @@
+package import CPRSCore
+internal import CPRSEngine
+package import CPRSModel
+package import CPRSTensors
+internal import CPRSTokenizer
+internal import Glibc
+
+/// Makes packed model files.
+package enum ModelPacker {
+    /// Packs a model folder into one file that needs nothing else: weights, config, tokenizer, presets in the model's
+    /// wording, the small files that go with it, and the tensors of every `cprs_*.safetensors`.
+    ///
+    /// - Parameters:
+    ///   - recipe: how the linear layers are packed. Norms, biases and the label head stay float32; the embedding and
+    ///     the LM head become bfloat16.
+    ///   - path: the file.
+    ///   - replaces: an existing file is replaced.
+    ///   - progress: is called after each tensor with the bytes written so far and in all.
+    /// - Throws: as opening the folder does; `modelUnusable` with the tensor and index of a weight that is not finite;
+    ///   `invalidArgument` if the file exists or cannot be written.
+    package static func pack(
+        folder: String, recipe: PackedWeights.Recipe, to path: String, replaces: Bool, pool: ComputePool,
+        progress: (_ bytes: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws(CPRSError) -> PackedModelWriter.Report {
+        let source = ModelSource.folder(folder)
+        let weights = try WeightSource(folder: folder)
+        let tokenizer = try source.tokenizer()
+        try tokenizer.check(fits: weights.config.vocabularySize, path: folder)
+        guard let config = try source.file(ModelSource.FileName.config) else {
+            throw CPRSError(code: .notFound, message: "\(folder): there is no \(ModelSource.FileName.config)")
+        }
+        var contents = PackedModelWriter.Contents(files: [
+            (ModelSource.FileName.config, config),
+            (ModelSource.FileName.presets, Array(Preset.json(Preset.worded(for: weights.config)).utf8)),
+        ])
+        for name in ModelSource.FileName.carried {
+            if let bytes = try source.file(name) { contents.files.append((name, bytes)) }
+        }
+        contents.files.append((ModelSource.FileName.tokenizer, tokenizer.packed()))
+        for name in try Self.extraNames(folder) {
+            let file = try SafetensorsFile(path: "\(folder)/\(name).safetensors", acceptsBytes: true)
+            contents.extras.append((name, file))
+        }
+        return try PackedModelWriter(weights, contents: contents, recipe: recipe, pool: pool)
+            .write(to: path, replaces: replaces, progress: progress)
+    }
+
+    /// Packs random weights of a published shape, to measure with: the file has no tokenizer.
+    ///
+    /// - Throws: as ``pack(folder:recipe:to:replaces:pool:progress:)``.
+    package static func pack(
+        shape: Qwen2Config, recipe: PackedWeights.Recipe, to path: String, replaces: Bool, pool: ComputePool,
+        progress: (_ bytes: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws(CPRSError) -> PackedModelWriter.Report {
+        let contents = PackedModelWriter.Contents(files: [(ModelSource.FileName.config, Array(shape.json.utf8))])
+        return try PackedModelWriter(
+            WeightSource(random: shape, seed: 1, pool: pool), contents: contents, recipe: recipe, pool: pool
+        ).write(to: path, replaces: replaces, progress: progress)
+    }
+
+    /// Names, without their ending, of the folder's `cprs_*.safetensors`, sorted.
+    private static func extraNames(_ folder: String) throws(CPRSError) -> [String] {
+        guard let listing = opendir(folder) else {
+            throw CPRSError(
+                code: .notFound, message: "\(folder): cannot be listed (\(String(cString: strerror(errno))))")
+        }
+        defer { closedir(listing) }
+        let ending = ".safetensors"
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix("cprs_"), name.hasSuffix(ending) { names.append(String(name.dropLast(ending.count))) }
+        }
+        return names.sorted()
+    }
+}

@@ -1,0 +1,125 @@
+package import CPRSCore
+package import CPRSModel
+package import CPRSTensors
+package import CPRSTokenizer
+internal import Glibc
+
+/// A model where it lies: a folder as Hugging Face writes it, or a packed file.
+package enum ModelSource {
+    /// The folder's path.
+    case folder(String)
+    /// The file, mapped and checked.
+    case packed(PackedModel)
+
+    /// Names of what a packed file holds besides weights, and of what is read from a folder.
+    enum FileName {
+        static let config = "config.json"
+        static let tokenizer = "tokenizer.packed"
+        static let presets = "presets.json"
+        /// Carried along byte for byte if the folder has them.
+        static let carried = ["tokenizer_config.json", "cprs_selfcheck.json", "MODEL_CARD.md"]
+    }
+
+    /// Largest of the small files that is read.
+    static let maxFileBytes = 4 << 20
+
+    /// Looks at what `path` leads to; opens it if it is a file.
+    ///
+    /// - Throws: `notFound` if there is nothing; `modelUnusable` if it is a file, but no packed model or a damaged one.
+    package init(path: String) throws(CPRSError) {
+        self = Self.isFolder(path) ? .folder(path) : .packed(try PackedModel(path: path))
+    }
+
+    /// The path of the folder or file.
+    package var path: String {
+        switch self {
+        case .folder(let path): path
+        case .packed(let model): model.path
+        }
+    }
+
+    /// SHA-256 that names a packed file's contents, 64 hexadecimal digits; nil for a folder, where only reading all of
+    /// the weights would tell.
+    package var digest: String? {
+        switch self {
+        case .folder: nil
+        case .packed(let model): model.digest
+        }
+    }
+
+    /// A small file of the model folder, such as `cprs_selfcheck.json`, or what the packed file holds of it; nil if there
+    /// is none.
+    ///
+    /// - Throws: `modelUnusable` if it is too long to be a small file.
+    package func file(_ name: String) throws(CPRSError) -> [UInt8]? {
+        switch self {
+        case .folder(let folder):
+            let path = folder + "/" + name
+            return access(path, F_OK) == 0 ? try MappedFile.read(path: path, limit: Self.maxFileBytes) : nil
+        case .packed(let model): return model.folderFile(name).map { Array($0.bytes) }
+        }
+    }
+
+    /// The tensors of a further file of the model folder, by their names; none if there is no such file.
+    ///
+    /// - Parameter name: of the file, without `.safetensors`; it starts with `cprs_`.
+    /// - Throws: `modelUnusable` with the file's first defect.
+    package func extraTensors(_ name: String) throws(CPRSError) -> [String: StoredTensor] {
+        switch self {
+        case .folder(let folder):
+            let path = "\(folder)/\(name).safetensors"
+            guard access(path, F_OK) == 0 else { return [:] }
+            let file = try SafetensorsFile(path: path, acceptsBytes: true)
+            // A header with a name twice was refused.
+            return Dictionary(uniqueKeysWithValues: file.stored.map { ($0.name, $0) })
+        case .packed(let model): return model.extraTensors(name)
+        }
+    }
+
+    /// Opens the tokenizer.
+    ///
+    /// - Throws: `notFound` if there is none; `modelUnusable` with its first defect.
+    package func tokenizer() throws(CPRSError) -> Tokenizer {
+        switch self {
+        case .folder(let folder): return try Tokenizer(folder: folder)
+        case .packed(let model):
+            guard let tensor = model.folderFile(FileName.tokenizer) else {
+                throw CPRSError(
+                    code: .notFound, message: "\(model.path) holds no tokenizer: it was packed without one, to measure")
+            }
+            return try Tokenizer(packed: tensor.bytes, owner: tensor.memory, name: "\(model.path): tokenizer")
+        }
+    }
+
+    /// Prepares the critic.
+    ///
+    /// - Parameters:
+    ///   - precision: arithmetic of the linear layers. nil: f32 for a folder, what a packed file was packed for.
+    ///   - group: see ``PackedWeights/Recipe``; for a folder only.
+    /// - Throws: as opening the model does; `invalidArgument` if a packed file was packed for another precision.
+    package func critic(
+        threads: Int, windowTokens: Int?, precision: Precision? = nil, group: Int = 0
+    ) throws(CPRSError) -> Qwen2Critic {
+        switch self {
+        case .folder(let folder):
+            return try Qwen2Critic(
+                folder: folder, threads: threads, windowTokens: windowTokens, precision: precision ?? .f32, group: group
+            )
+        case .packed(let model):
+            let critic = try Qwen2Critic(
+                config: model.config, packed: model.weights, threads: threads, windowTokens: windowTokens)
+            guard precision == nil || precision == critic.precision else {
+                throw CPRSError(
+                    code: .invalidArgument,
+                    message: "\(model.path) is packed for \(critic.precision.rawValue) (asked for"
+                        + " \(precision?.rawValue ?? "")); only a model folder can be used in any precision")
+            }
+            return critic
+        }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+}
