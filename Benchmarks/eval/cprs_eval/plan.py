@@ -4,7 +4,7 @@ from . import documents, synthetic
 
 KI = 1024
 NIAH = tuple(synthetic.NIAH)
-SHORT = ("vt", "passkey", "number", "kv")
+SHORT = ("vt", "passkey", "number", "kv", "kv_lines")
 DOCUMENTS = ("squad", "hotpot", "zh", "ja", "cuad", "qmsum", "no_evidence")
 FAMILIES = (*NIAH, *SHORT, "grid", *DOCUMENTS)
 

@@ -44,9 +44,9 @@ class Maker:
 
     def make(self, family, length, index, total):
         rng = random.Random(f"{self.seed}/{family}/{length}/{index}")
-        make = {"vt": self.chain, "passkey": self.passkey, "number": self.number, "kv": self.pairs, "grid": self.grid}
+        make = {"vt": self.chain, "passkey": self.passkey, "number": self.number, "kv": self.pairs, "kv_lines": self.pair_lines, "grid": self.grid}
         parts = self.niah(rng, family, length) if family in NIAH else make[family](rng, length, index, total)
-        name = f"{family}-{length}-{index}"
+        name = f"{family}-{length}-{index}" if parts.get("depth") is None else f"{family}-{length}-depth{100 * parts['depth']:.0f}"
         return Item(id=name, family=family, length=length, context_id=name, made_up=True, **parts)
 
     # Haystacks
@@ -58,13 +58,14 @@ class Maker:
         return int(length * self.density[kind])
 
     def prose(self, rng, length):
-        """A stretch of prose that starts at a paragraph; starts over at the end of all there is."""
+        """A stretch of prose that starts at a paragraph; starts over at the end of all there is. Cut after counting: code is denser than speeches."""
         text = self.corpus.prose()
-        size = self.characters("prose", text[:400_000], length)
+        size = int(1.3 * self.characters("prose", text[:400_000], length))
         first = text.find("\n\n", rng.randrange(len(text))) + 2
         stretch = text[first : first + size]
         while len(stretch) < size:
             stretch += "\n\n" + text[: size - len(stretch)]
+        stretch = stretch[: int(size * min(1, length / self.count(stretch)))]
         return stretch, sentence_starts(stretch)
 
     def noise(self, length):
@@ -120,12 +121,17 @@ class Maker:
         text, gold = insert(rng, *self.noise(length), statements, "\n")
         return {"preset": "needle", "query": query, "text": text, "gold": gold, "answers": [[value]]}
 
-    def pairs(self, rng, length, index, total):
+    def pair_lines(self, rng, length, index, total):
+        """One pair on each line, kept by lines."""
+        return self.pairs(rng, length, index, total, "\n") | {"granularity": "line"}
+
+    def pairs(self, rng, length, index, total, separator=" "):
+        """A JSON object on one line, kept in the preset's own units."""
         sample = json.dumps({self.word_of(rng, "uuid"): self.word_of(rng, "uuid") for _ in range(50)})
         number = max(2, self.characters("kv", sample, length) * 50 // len(sample))
         pairs = {self.word_of(rng, "uuid"): self.word_of(rng, "uuid") for _ in range(number)}
         key = rng.choice(list(pairs))
-        text = json.dumps(pairs)
+        text = json.dumps(pairs, separators=("," + separator, ": "))
         start = text.index(f'"{key}"')
         gold = [(start, start + len(f'"{key}": "{pairs[key]}"'))]
         query = f'Extract the value that belongs to the key "{key}" in the JSON object.'
