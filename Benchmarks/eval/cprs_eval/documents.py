@@ -6,7 +6,7 @@ from .item import Item
 
 # Items that share a context: an index of it is built once, as it would be in use.
 QUESTIONS_PER_CONTEXT = 10
-CJK = {"zh": ("cmrc2018", "zh"), "ja": ("jaquad", "ja")}
+CJK = {"zh": "cmrc2018", "ja": "jaquad"}
 # Documents longer than this are left to the long-context families.
 DOCUMENT_CHARACTERS = 160_000
 ABSENT = (
@@ -54,22 +54,22 @@ class Maker:
         groups = [(title, list(dict.fromkeys(row["context"] for row in rows if row["title"] == title))) for title in titles]
         fillers = list(dict.fromkeys(row["context"] for name in ("selqa", "nq_open_oracle") for row in self.corpus.rows(name)))
         rng.shuffle(fillers)
-        return self.assemble(rng, length, groups, fillers, rows, "en")
+        return self.assemble(rng, family, length, groups, fillers, rows)
 
     def foreign(self, rng, family, length):
         """Chinese or Japanese: articles of one file."""
-        name, lang = CJK[family]
-        rows = self.corpus.answerable(name)
+        rows = self.corpus.answerable(CJK[family])
         titles = sorted({row["title"] for row in rows})
         rng.shuffle(titles)
         by_title = {}
         for row in rows:
             by_title.setdefault(row["title"], {})[row["context"]] = None
-        return self.assemble(rng, length, [(title, list(by_title[title])) for title in titles], [], rows, lang)
+        return self.assemble(rng, family, length, [(title, list(by_title[title])) for title in titles], [], rows)
 
-    def assemble(self, rng, length, groups, fillers, rows, lang):
+    def assemble(self, rng, family, length, groups, fillers, rows):
         """groups: [(title, paragraphs)] that questions may be about -> (text, [(row, gold)])."""
-        limit = self.limit(lang, [text for _, texts in groups for text in texts], length)
+        sample = [text for _, texts in groups for text in texts] + fillers
+        limit = self.limit(family, rng.sample(sample, min(200, len(sample))), length)
         blocks, used, size = [], set(), 0
         for title, texts in groups:
             block = "\n\n".join(texts)
@@ -98,7 +98,7 @@ class Maker:
         rows = self.corpus.answerable("hotpotqa")
         rng.shuffle(rows)
         pieces = {}
-        limit = self.limit("en", [rows[0]["context"], rows[1]["context"]], length)
+        limit = self.limit(family, [row["context"] for row in rows[:20]], length)
         included, size = [], 0
         for row in rows:
             if size >= limit:
@@ -118,9 +118,9 @@ class Maker:
             place += len(paragraph) + 2
         return text, [(row, moved(row, shift)) for row in included[:QUESTIONS_PER_CONTEXT]]
 
-    def limit(self, lang, texts, length):
+    def limit(self, family, texts, length):
         """Characters that make `length` tokens of text like these."""
-        return self.synthetic.characters(f"documents {lang}", "\n\n".join(texts)[:60_000], length)
+        return self.synthetic.characters(family, "\n\n".join(texts), length)
 
     def document(self, family, index):
         """A whole contract or meeting."""

@@ -97,6 +97,8 @@ def recall(pyplot, results):
             panel.plot(kept, 100 * np.mean([row[figure_name] for row in default]), "k*", markersize=10, label="cprs, default threshold")
         panel.set_title(f"{family} ({len(rows)})" + (", evidence turns" if family == "qmsum" else ""), fontsize=10)
         panel.set_xscale("log")
+        panel.set_xticks((10, 100, *BUDGETS), ("10", "100", *(f"{budget:,}" for budget in BUDGETS)), fontsize=7)
+        panel.set_xticks([], minor=True)
         panel.set_ylim(0, 103)
         panel.grid(alpha=0.3)
     for panel in axes[:, 0]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from . import plots
+from . import goals, plots
 from .baselines import Baselines
 from .evaluate import BUDGETS, THRESHOLDS
 
@@ -93,6 +93,7 @@ def markdown(run, results, summaries):
         f"Weights {run['model_sha256'][:16]}…, {run['processor']}, threads: {run['threads']}, seed {run['seed']}. {len(results)} items, {tokens:,} tokens scored in "
         f"{seconds:.0f} s ({tokens / seconds:,.0f} tokens/s), baselines {sum(result['baseline_seconds'] for result in results):.0f} s.\n",
         "Recall in % with 95% bootstrap interval: `answer` = answer strings kept, `gold` = evidence spans kept (of each at least 90%).\n",
+        "## Against the goals\n", table(["goal", "wanted", "measured", "items", ""], goals.rows(results)),
         "## By the default threshold\n", by_threshold(summaries),
         "## By a budget: recall of answers / evidence spans\n", by_budget(summaries),
         "## Other thresholds: recall of answers or, where there is none, evidence / share of tokens kept\n", by_thresholds(summaries),
