@@ -1,8 +1,10 @@
 internal import ArgumentParser
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSSegmentation
+internal import CPRSTensors
 
 struct CompressCommand: ParsableCommand {
     enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
