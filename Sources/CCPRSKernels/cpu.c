@@ -15,7 +15,8 @@
     .norm_bf16_row = cprs_norm_bf16_row_##suffix,            \
     .norm_int8_row = cprs_norm_int8_row_##suffix,            \
     .rope_row = cprs_rope_row_##suffix,                      \
-    .scale_row = cprs_scale_row_##suffix
+    .scale_row = cprs_scale_row_##suffix,                    \
+    .dot = cprs_dot_##suffix
 
 static const cprs_kernels tables[CPRS_ISA_COUNT] = {
     [CPRS_ISA_PORTABLE] = {

@@ -69,6 +69,9 @@ typedef void cprs_rope_row(
 // out = bf16 of x * scale, [columns].
 typedef void cprs_scale_row(const float *x, float scale, size_t columns, uint16_t *out);
 
+// The sum of x[i] * w[i] over [columns].
+typedef float cprs_dot(const float *x, const float *w, size_t columns);
+
 // One tile of queries against panel `index` of a block of keys: the weights of the keys that any row sees (those of the
 // last row), zero where a row does not; see softmax.h. Weights beyond may be left unset.
 typedef struct cprs_softmax_rows cprs_softmax_rows;
@@ -88,6 +91,7 @@ typedef struct cprs_kernels {
     cprs_norm_int8_row *norm_int8_row;
     cprs_rope_row *rope_row;
     cprs_scale_row *scale_row;
+    cprs_dot *dot;
     cprs_weigh_keys *weigh_keys;
 } cprs_kernels;
 
@@ -119,6 +123,7 @@ CPRS_DECLARE(cprs_norm_bf16_row, cprs_norm_bf16_row);
 CPRS_DECLARE(cprs_norm_int8_row, cprs_norm_int8_row);
 CPRS_DECLARE(cprs_rope_row, cprs_rope_row);
 CPRS_DECLARE(cprs_scale_row, cprs_scale_row);
+CPRS_DECLARE(cprs_dot, cprs_dot);
 CPRS_DECLARE(cprs_weigh_keys, cprs_weigh_keys);
 
 #endif

@@ -1,4 +1,5 @@
 package import CPRSCore
+package import CPRSTensors
 internal import CPRSTokenizer
 
 /// Compares this build with a folder of recorded results of the reference implementations.
@@ -8,10 +9,13 @@ internal import CPRSTokenizer
 package struct GoldenRun {
     private let folder: String
     private let threads: Int
+    private let precision: Precision
 
-    package init(folder: String, threads: Int) {
+    /// - Parameter precision: of the forward vectors; sets their tolerance too.
+    package init(folder: String, threads: Int, precision: Precision = .f32) {
         self.folder = folder
         self.threads = threads
+        self.precision = precision
     }
 
     /// Runs every family that the folder has.
@@ -23,7 +27,9 @@ package struct GoldenRun {
             reports.append(try TokenizerVectors(folder: self.folder).check())
         }
         if FileBytes.exists(self.folder + "/models/forward.jsonl") {
-            reports.append(try ForwardVectors(folder: self.folder + "/models", threads: self.threads).check())
+            let vectors = ForwardVectors(
+                folder: self.folder + "/models", threads: self.threads, precision: self.precision)
+            reports.append(try vectors.check())
         }
         if FileBytes.exists(self.folder + "/spans.jsonl") {
             reports.append(try SpanVectors(folder: self.folder).check())

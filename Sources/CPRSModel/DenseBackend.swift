@@ -1,95 +1,94 @@
 internal import CPRSCore
 internal import CPRSTensors
 
-/// Linear layers in float32 on OpenBLAS, straight from the checkpoint's own bytes; F16 and BF16 are widened on the way.
+/// The layers in float32 on OpenBLAS; the reference for every other backend.
 ///
-/// The reference for every other backend.
-final class DenseBackend: LinearBackend {
-    private let pool: ComputePool
-    /// Per worker: widened weights of one block.
-    private let panels: [MatrixStorage]
-    /// Per worker: the `up` half of one gated block.
-    private let ups: [MatrixStorage]
+/// It takes one window at a time, because OpenBLAS may compute a row differently among another number of rows.
+final class DenseBackend: LayerBackend {
+    /// Rows that go through the feed-forward block together: its inner width is the largest, so it is not kept for a
+    /// whole window.
+    private static let feedForwardRows = 2048
 
-    /// Reserves the scratch for blocks of any product.
+    private let weights: DenseWeights
+    private let products: DenseProducts
+    private let attention: BlockedAttention
+    private let scratch: Qwen2Scratch
+    private let epsilon: Float
+    /// `[W, D]`, normalised input of the next product; W is the largest window.
+    private let normed: MatrixStorage
+    /// `[W, H · HD]`.
+    private let queries: MatrixStorage
+    /// `[W, KV · HD]`.
+    private let keys: MatrixStorage
+    /// `[W, KV · HD]`.
+    private let values: MatrixStorage
+    /// `[W, H · HD]`.
+    private let attended: MatrixStorage
+    /// `[min(W, feedForwardRows), F]`.
+    private let gated: MatrixStorage
+
+    /// Reserves what lies between the steps.
     ///
-    /// - Throws: `invalidArgument` if there is no memory for it.
-    init(pool: ComputePool, config: Qwen2Config) throws(CPRSError) {
-        self.pool = pool
-        let columns = BlockPlan.widestBlock(columnUnit: config.headWidth)
-        var panels: [MatrixStorage] = []
-        var ups: [MatrixStorage] = []
-        for _ in 0..<pool.threads {
-            panels.append(
-                try MatrixStorage(rows: columns, columns: Kernels.panelDepth, purpose: "widened weights"))
-            ups.append(try MatrixStorage(rows: BlockPlan.maxRows, columns: columns, purpose: "gated activations"))
+    /// - Throws: `invalidArgument` if there is no memory for windows of the scratch's size.
+    init(_ config: Qwen2Config, weights: DenseWeights, scratch: Qwen2Scratch, pool: ComputePool) throws(CPRSError) {
+        let rows = scratch.rows
+        func storage(_ rows: Int, _ columns: Int) throws(CPRSError) -> MatrixStorage {
+            try MatrixStorage(rows: rows, columns: columns, purpose: "a window of \(rows) tokens")
         }
-        self.panels = panels
-        self.ups = ups
+        self.weights = weights
+        self.products = try DenseProducts(pool: pool, config: config)
+        self.attention = try BlockedAttention(pool: pool, config: config)
+        self.scratch = scratch
+        self.epsilon = Float(config.normEpsilon)
+        self.normed = try storage(rows, config.width)
+        self.queries = try storage(rows, config.queryWidth)
+        self.keys = try storage(rows, config.keyWidth)
+        self.values = try storage(rows, config.keyWidth)
+        self.attended = try storage(rows, config.queryWidth)
+        self.gated = try storage(min(rows, Self.feedForwardRows), config.feedForwardWidth)
     }
 
-    func prepare(_ tensor: TensorView) throws(CPRSError) -> WeightMatrix { try WeightMatrix(tensor) }
-
-    func normalise(_ x: Matrix, weight: Matrix, epsilon: Float, into out: Matrix) {
-        self.pool.runRows(x.rows, perBlock: 64) { rows in
-            Kernels.rmsNorm(x.rows(rows), weight: weight, epsilon: epsilon, into: out.rows(rows))
-        }
+    func project(_ residual: Matrix, layer: Int, step: WindowBatch.LayerStep, batch: WindowBatch) {
+        precondition(batch.windows.count == 1 && step.stored == 0..<batch.rows)
+        let layer = self.weights.layers[layer]
+        let rotation = self.scratch.rotation(step.stored)
+        let normed = self.normed.matrix.rows(step.stored)
+        // normed [T, D] = RMSNorm(residual).
+        self.products.normalise(residual, weight: layer.attentionNorm.matrix, epsilon: self.epsilon, into: normed)
+        // q [A, H · HD], k [T, KV · HD], v [T, KV · HD], with biases; q and k rotated by their positions.
+        self.products.project([
+            Projection(
+                input: normed.rows(step.active), weight: layer.query, bias: layer.queryBias.matrix,
+                rotation: rotation.rows(step.active), output: self.queries.matrix.rows(step.active)),
+            Projection(
+                input: normed, weight: layer.key, bias: layer.keyBias.matrix, rotation: rotation,
+                output: self.keys.matrix.rows(step.stored)),
+            Projection(
+                input: normed, weight: layer.value, bias: layer.valueBias.matrix, rotation: nil,
+                output: self.values.matrix.rows(step.stored)),
+        ])
     }
 
-    func project(_ projections: [3 of Projection<WeightMatrix>]) {
-        func plan(_ index: Int) -> BlockPlan {
-            let projection = projections[index]
-            return BlockPlan(
-                rows: projection.input.rows, columns: projection.weight.outputs, depth: projection.weight.inputs,
-                columnUnit: projection.rotation?.headWidth ?? 1)
-        }
-        let plans: [3 of BlockPlan] = [plan(0), plan(1), plan(2)]
-        self.pool.run(plans[0].count + plans[1].count + plans[2].count) { block, worker in
-            var index = 0
-            var block = block
-            while block >= plans[index].count {
-                block -= plans[index].count
-                index += 1
-            }
-            self.compute(projections[index], plans[index].block(block), worker: worker)
-        }
+    func attend(step: WindowBatch.LayerStep, batch: WindowBatch) {
+        self.attention.run(
+            queries: self.queries.matrix.rows(step.active), keys: self.keys.matrix.rows(step.stored),
+            values: self.values.matrix.rows(step.stored), firstQuery: step.active.lowerBound, causal: step.causal,
+            into: self.attended.matrix.rows(step.active))
     }
 
-    private func compute(
-        _ projection: Projection<WeightMatrix>, _ block: (rows: Range<Int>, columns: Range<Int>), worker: Int
-    ) {
-        let out = projection.output.block(rows: block.rows, columns: block.columns)
-        Kernels.multiply(
-            projection.input.rows(block.rows), by: projection.weight, outputs: block.columns, into: out,
-            accumulate: false, panel: self.panels[worker].matrix)
-        Kernels.addBias(projection.bias.columns(block.columns), to: out)
-        if let rotation = projection.rotation?.rows(block.rows) {
-            Kernels.rope(out, cosine: rotation.cosine, sine: rotation.sine, headWidth: rotation.headWidth)
-        }
-    }
-
-    func gatedProjection(_ x: Matrix, gate: WeightMatrix, up: WeightMatrix, into out: Matrix) {
-        let plan = BlockPlan(rows: x.rows, columns: gate.outputs, depth: 2 * gate.inputs, columnUnit: 1)
-        self.pool.run(plan.count) { block, worker in
-            let (rows, columns) = plan.block(block)
-            let panel = self.panels[worker].matrix
-            let gated = out.block(rows: rows, columns: columns)
-            let raised = self.ups[worker].matrix.reshaped(rows: rows.count, columns: columns.count)
-            Kernels.multiply(
-                x.rows(rows), by: gate, outputs: columns, into: gated, accumulate: false, panel: panel)
-            Kernels.multiply(
-                x.rows(rows), by: up, outputs: columns, into: raised, accumulate: false, panel: panel)
-            Kernels.siluMultiply(gate: gated, up: raised, into: gated)
-        }
-    }
-
-    func addProjection(_ x: Matrix, by weight: WeightMatrix, to residual: Matrix) {
-        let plan = BlockPlan(rows: x.rows, columns: weight.outputs, depth: weight.inputs, columnUnit: 1)
-        self.pool.run(plan.count) { block, worker in
-            let (rows, columns) = plan.block(block)
-            Kernels.multiply(
-                x.rows(rows), by: weight, outputs: columns, into: residual.block(rows: rows, columns: columns),
-                accumulate: true, panel: self.panels[worker].matrix)
+    func feedForward(_ residual: Matrix, layer: Int, rows: Range<Int>) {
+        let layer = self.weights.layers[layer]
+        let stream = residual.rows(rows)
+        let hidden = self.normed.matrix.rows(rows)
+        self.products.addProjection(self.attended.matrix.rows(rows), by: layer.attentionOutput, to: stream)
+        self.products.normalise(stream, weight: layer.feedForwardNorm.matrix, epsilon: self.epsilon, into: hidden)
+        var start = 0
+        while start < stream.rows {
+            let part = start..<min(start + Self.feedForwardRows, stream.rows)
+            let gated = self.gated.matrix.rows(0..<part.count)
+            self.products.gatedProjection(hidden.rows(part), gate: layer.gate, up: layer.up, into: gated)
+            self.products.addProjection(gated, by: layer.down, to: stream.rows(part))
+            start = part.upperBound
         }
     }
 }

@@ -59,6 +59,12 @@ package struct PackedWeights {
     /// `[V, D]`; nil when the model has none, and then there are no tag logits.
     package let lmHead: TensorView?
 
+    /// int8 if any matrix is.
+    package var precision: Precision {
+        let matrices = self.layers.flatMap { [$0.qkv, $0.attentionOutput, $0.gateUp, $0.down] }
+        return matrices.contains { $0.layout.precision == .int8 } ? .int8 : .bf16
+    }
+
     package init(
         layers: [Layer], embedding: TensorView, finalNorm: MatrixStorage, labelHead: MatrixStorage,
         labelBias: MatrixStorage, lmHead: TensorView?
@@ -76,10 +82,14 @@ package struct PackedWeights {
     /// - Parameters:
     ///   - tensors: the checkpoint's; ``Qwen2Tensors/check(_:in:)`` has approved them.
     ///   - pool: packs in parallel; the result does not depend on it.
-    /// - Throws: `invalidArgument` if there is no memory for it.
+    /// - Throws: `invalidArgument` if the recipe's group is out of range or there is no memory for it.
     package init(
         packing tensors: [String: TensorView], config: Qwen2Config, recipe: Recipe, pool: ComputePool
     ) throws(CPRSError) {
+        guard recipe.group >= 0, recipe.group.isMultiple(of: 16) else {
+            throw CPRSError(
+                code: .invalidArgument, message: "group must be 0 or a multiple of 16 (got \(recipe.group))")
+        }
         let names = Qwen2Tensors(config)
         func view(_ spec: TensorSpec) -> TensorView {
             guard let tensor = tensors[spec.name] else { preconditionFailure("\(spec.name) was not checked") }

@@ -2,9 +2,12 @@ package import CPRSCore
 package import CPRSTensors
 internal import Glibc
 
-/// A Qwen2 token critic in float32: one window of ids in, label and tag logits out.
+/// A Qwen2 token critic: windows of ids in, label and tag logits out.
 ///
-/// Weights, scratch, threads and rotary tables are made once. One thread at a time may use it.
+/// In f32 it is the reference, one window at a time. In bf16 and int8 short windows are computed together, and what the
+/// causal layers make of a prompt is kept for the next windows with the same prompt; neither changes a bit of a result,
+/// nor does the number of threads. Weights, scratch, threads and rotary tables are made once. One thread at a time may
+/// use it.
 package final class Qwen2Critic: TokenCritic {
     /// The report's window; scratch for it is reserved, and pages that no window reaches cost nothing.
     package static let defaultWindowTokens = 8192
@@ -19,12 +22,14 @@ package final class Qwen2Critic: TokenCritic {
     package let precision: Precision
     /// Time it took to pack a checkpoint in memory; zero for f32 and for weights that came packed.
     package let packingTime: Duration
+    /// How the cache of prompts does; all zero in f32 and without prefix reuse.
+    package var prefixStatistics: PrefixStatistics { self.forward.prefixStatistics }
 
-    private let forward: Qwen2Forward<DenseBackend>
+    private let forward: any WindowForward
     private let head: CriticHead
-    private let scratch: Qwen2Scratch
+    private let pool: ComputePool
 
-    /// Opens a model folder: `config.json` and the checkpoint; reads no weights.
+    /// Opens a model folder: `config.json` and the checkpoint. In f32 it reads no weights.
     ///
     /// - Parameters:
     ///   - folder: a model folder as Hugging Face writes it.
@@ -33,11 +38,10 @@ package final class Qwen2Critic: TokenCritic {
     ///     model takes if that is less.
     ///   - precision: bf16 and int8 pack the weights in memory first; see ``packingTime``.
     ///   - group: int8: inputs that share a scale, a multiple of 16; 0 if all inputs of an output do.
-    ///   - prefixReuse: bf16 and int8: keep what the causal layers computed for a prompt, for the next windows with it.
-    ///     It changes no result.
-    ///   - instructions: bf16 and int8: the kernels to run.
+    ///   - prefixReuse: bf16 and int8: keep what the causal layers computed for a prompt.
+    ///   - instructions: the bf16 and int8 kernels to run.
     /// - Throws: `notFound` for missing files, `modelUnusable` for a damaged or unsupported model, `invalidArgument` if
-    ///   `threads` or `windowTokens` is out of range or memory is refused.
+    ///   `threads`, `windowTokens` or `group` is out of range or memory is refused.
     package convenience init(
         folder: String, threads: Int, windowTokens: Int? = nil, precision: Precision = .f32, group: Int = 0,
         prefixReuse: Bool = true, instructions: InstructionSet = .best
@@ -46,8 +50,9 @@ package final class Qwen2Critic: TokenCritic {
         let checkpoint = try Checkpoint(folder: folder)
         try Qwen2Tensors(config).check(checkpoint.tensors, in: folder)
         try self.init(
-            config, tensors: checkpoint.tensors, pool: ComputePool(threads: threads),
-            windowTokens: windowTokens ?? min(config.maxPositions, Self.defaultWindowTokens))
+            config, tensors: checkpoint.tensors, recipe: PackedWeights.Recipe(precision: precision, group: group),
+            prefixReuse: prefixReuse,
+            parts: Parts(config, threads: threads, windowTokens: windowTokens, instructions: instructions))
     }
 
     /// Makes a model of a shape with random weights in memory, to measure speed with.
@@ -55,7 +60,8 @@ package final class Qwen2Critic: TokenCritic {
     /// - Parameters:
     ///   - shape: its sizes.
     ///   - seed: the same seed gives the same weights for any number of threads.
-    ///   - threads: as in ``init(folder:threads:windowTokens:)``.
+    ///   - threads: as in ``init(folder:threads:windowTokens:precision:group:prefixReuse:instructions:)``, and so the
+    ///     others.
     ///   - windowTokens: most tokens in a window.
     ///   - weightType: F32 or BF16; by default F32, but BF16 if that takes over 8 GB.
     /// - Throws: `invalidArgument` if an argument is out of range or memory is refused.
@@ -63,11 +69,13 @@ package final class Qwen2Critic: TokenCritic {
         random shape: Qwen2Config, seed: UInt64, threads: Int, windowTokens: Int, weightType: ElementType? = nil,
         precision: Precision = .f32, group: Int = 0, prefixReuse: Bool = true, instructions: InstructionSet = .best
     ) throws(CPRSError) {
-        let pool = try ComputePool(threads: threads)
+        let parts = try Parts(shape, threads: threads, windowTokens: windowTokens, instructions: instructions)
         let parameters = shape.parameterCount ?? .max
         let type = weightType ?? (parameters > 2_000_000_000 ? .bf16 : .f32)
-        let tensors = try Qwen2Tensors(shape).random(shape, type: type, seed: seed, pool: pool)
-        try self.init(shape, tensors: tensors, pool: pool, windowTokens: windowTokens)
+        let tensors = try Qwen2Tensors(shape).random(shape, type: type, seed: seed, pool: parts.pool)
+        try self.init(
+            shape, tensors: tensors, recipe: PackedWeights.Recipe(precision: precision, group: group),
+            prefixReuse: prefixReuse, parts: parts)
     }
 
     /// Runs on weights that are packed already, where they lie.
@@ -77,52 +85,121 @@ package final class Qwen2Critic: TokenCritic {
         config: Qwen2Config, packed: PackedWeights, threads: Int, windowTokens: Int? = nil, prefixReuse: Bool = true,
         instructions: InstructionSet = .best
     ) throws(CPRSError) {
-        throw CPRSError(code: .invalidArgument, message: "TODO: packed weights do not run yet")
+        try self.init(
+            config, packed: packed, prefixReuse: prefixReuse, packingTime: .zero,
+            parts: Parts(config, threads: threads, windowTokens: windowTokens, instructions: instructions))
     }
 
-    private init(
-        _ config: Qwen2Config, tensors: [String: TensorView], pool: ComputePool, windowTokens: Int
+    private convenience init(
+        _ config: Qwen2Config, tensors: [String: TensorView], recipe: PackedWeights.Recipe, prefixReuse: Bool,
+        parts: Parts
     ) throws(CPRSError) {
-        guard (1...config.maxPositions).contains(windowTokens) else {
-            throw CPRSError(
-                code: .invalidArgument,
-                message: "windowTokens must be in 1...\(config.maxPositions), the model's max_position_embeddings"
-                    + " (got \(windowTokens))")
+        guard recipe.precision != .f32 else {
+            try self.init(config, tensors: tensors, parts: parts)
+            return
         }
-        let backend = try DenseBackend(pool: pool, config: config)
-        let weights = try Qwen2Weights(config, tensors: tensors, backend: backend)
+        let start = ContinuousClock.now
+        let packed = try PackedWeights(packing: tensors, config: config, recipe: recipe, pool: parts.pool)
+        try self.init(
+            config, packed: packed, prefixReuse: prefixReuse, packingTime: ContinuousClock.now - start, parts: parts)
+    }
+
+    /// The f32 reference.
+    private init(_ config: Qwen2Config, tensors: [String: TensorView], parts: Parts) throws(CPRSError) {
+        let weights = try DenseWeights(config, tensors: tensors)
+        let scratch = try Qwen2Scratch(config, rows: parts.windowTokens)
+        let backend = try DenseBackend(config, weights: weights, scratch: scratch, pool: parts.pool)
         self.config = config
-        self.limits = CriticLimits(
-            maxWindowTokens: windowTokens, trainedWindowTokens: config.trainedWindowTokens,
-            vocabularySize: config.vocabularySize, threshold: Float(config.threshold))
+        self.limits = parts.limits(config, batchTokens: 1)
+        self.copiedBytes = weights.copiedBytes
         self.precision = .f32
         self.packingTime = .zero
-        self.copiedBytes = weights.layers.reduce(0) { total, layer in
-            let matrices = [
-                layer.query, layer.key, layer.value, layer.attentionOutput, layer.gate, layer.up, layer.down,
-            ]
-            return total + matrices.reduce(0) { $0 + $1.copiedBytes }
-        }
-        self.forward = Qwen2Forward(
-            config: config, weights: weights, backend: backend,
-            attention: try BlockedAttention(pool: pool, config: config), pool: pool)
+        self.pool = parts.pool
+        self.forward = DenseForward(
+            forward: Qwen2Forward(
+                config: config, embedding: weights.embedding, finalNorm: weights.finalNorm, backend: backend,
+                scratch: scratch, pool: parts.pool))
         self.head = CriticHead(
-            labelHead: weights.labelHead.matrix, labelBias: weights.labelBias.matrix, lmHead: weights.lmHead)
-        self.scratch = try Qwen2Scratch(config, windowTokens: windowTokens)
+            labelHead: weights.labelHead, labelBias: weights.labelBias, lmHead: weights.lmHead, scratch: scratch,
+            pool: parts.pool, instructions: parts.instructions)
+    }
+
+    /// bf16 and int8.
+    private init(
+        _ config: Qwen2Config, packed: PackedWeights, prefixReuse: Bool, packingTime: Duration, parts: Parts
+    ) throws(CPRSError) {
+        let scratch = try Qwen2Scratch(config, rows: KeyValueStore.room(for: parts.windowTokens))
+        let backend = try PackedBackend(
+            config, layers: packed.layers, tables: scratch, pool: parts.pool, instructions: parts.instructions)
+        self.config = config
+        self.limits = parts.limits(config, batchTokens: scratch.rows)
+        self.copiedBytes = 0
+        self.precision = packed.precision
+        self.packingTime = packingTime
+        self.pool = parts.pool
+        self.forward = PackedForward(
+            forward: Qwen2Forward(
+                config: config, embedding: packed.embedding, finalNorm: packed.finalNorm, backend: backend,
+                scratch: scratch, pool: parts.pool),
+            reusesPrefixes: prefixReuse)
+        self.head = CriticHead(
+            labelHead: packed.labelHead, labelBias: packed.labelBias, lmHead: packed.lmHead, scratch: scratch,
+            pool: parts.pool, instructions: parts.instructions)
     }
 
     /// Scores the context tokens of one window. A window without context gives an empty output and runs nothing.
     ///
     /// - Throws: `invalidArgument` if the window is too long or an id is outside the vocabulary; `modelUnusable` if a
     ///   logit is not finite.
-    package func score(_ window: CriticWindow) throws(CPRSError) -> CriticOutput {
-        try self.check(window)
-        guard !window.context.isEmpty else { return CriticOutput(labelLogits: [], tagLogits: []) }
-        var clock = StageClock()
-        let hidden = self.forward.run(window, scratch: self.scratch, clock: &clock)
-        let logits = try self.head.read(hidden, tags: window.tags, scratch: self.scratch)
+    package func score(_ window: CriticWindow) throws(CPRSError) -> CriticOutput { try self.score([window])[0] }
+
+    /// Scores several windows; see ``TokenCritic``. The time of a batch is shared out by the windows' tokens.
+    ///
+    /// - Throws: as ``score(_:)``.
+    package func score(_ windows: [CriticWindow]) throws(CPRSError) -> [CriticOutput] {
+        for window in windows { try self.check(window) }
+        var outputs = windows.map { _ in CriticOutput(labelLogits: [], tagLogits: []) }
+        var batch: [Int] = []
+        var room = 0
+        for index in windows.indices where !windows[index].context.isEmpty {
+            let tokens = KeyValueStore.room(for: windows[index].prompt.count + windows[index].context.count)
+            if !batch.isEmpty, room + tokens > self.limits.batchTokens {
+                try self.score(windows, batch, into: &outputs)
+                batch = []
+                room = 0
+            }
+            batch.append(index)
+            room += tokens
+        }
+        if !batch.isEmpty { try self.score(windows, batch, into: &outputs) }
+        return outputs
+    }
+
+    /// Scores the windows `batch`, which fit the scratch together.
+    private func score(
+        _ windows: [CriticWindow], _ batch: [Int], into outputs: inout [CriticOutput]
+    ) throws(CPRSError) {
+        var clock = StageClock(self.pool)
+        let hidden = try self.forward.run(batch.map { windows[$0] }, clock: &clock)
+        var first = 0
+        for index in batch {
+            let rows = first..<first + windows[index].context.count
+            do throws(CPRSError) {
+                let logits = try self.head.read(hidden.rows(rows), tags: windows[index].tags)
+                outputs[index] = CriticOutput(labelLogits: logits.labels, tagLogits: logits.tags)
+            } catch {
+                // What is not finite must not reach the next window through padding.
+                self.forward.forget()
+                throw error
+            }
+            first = rows.upperBound
+        }
         clock.lap(\.head)
-        return CriticOutput(labelLogits: logits.labels, tagLogits: logits.tags, timings: clock.timings)
+        let total = batch.reduce(0) { $0 + windows[$1].prompt.count + windows[$1].context.count }
+        for index in batch {
+            let tokens = windows[index].prompt.count + windows[index].context.count
+            outputs[index].timings = clock.timings.share(tokens, of: total)
+        }
     }
 
     private func check(_ window: CriticWindow) throws(CPRSError) {
@@ -145,4 +222,30 @@ package final class Qwen2Critic: TokenCritic {
 
     /// The process's environment variable `name`, or nil.
     static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+}
+
+/// What a critic of any precision is made with.
+private struct Parts {
+    let pool: ComputePool
+    let windowTokens: Int
+    let instructions: InstructionSet
+
+    init(_ config: Qwen2Config, threads: Int, windowTokens: Int?, instructions: InstructionSet) throws(CPRSError) {
+        let tokens = windowTokens ?? min(config.maxPositions, Qwen2Critic.defaultWindowTokens)
+        guard (1...config.maxPositions).contains(tokens) else {
+            throw CPRSError(
+                code: .invalidArgument,
+                message: "windowTokens must be in 1...\(config.maxPositions), the model's max_position_embeddings"
+                    + " (got \(tokens))")
+        }
+        self.pool = try ComputePool(threads: threads)
+        self.windowTokens = tokens
+        self.instructions = instructions
+    }
+
+    func limits(_ config: Qwen2Config, batchTokens: Int) -> CriticLimits {
+        CriticLimits(
+            maxWindowTokens: self.windowTokens, trainedWindowTokens: config.trainedWindowTokens,
+            vocabularySize: config.vocabularySize, threshold: Float(config.threshold), batchTokens: batchTokens)
+    }
 }

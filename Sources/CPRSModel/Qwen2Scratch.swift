@@ -2,32 +2,18 @@ internal import CPRSCore
 internal import CPRSTensors
 internal import Glibc
 
-/// The memory that a forward pass works in, allocated once for the largest window.
+/// The memory that a forward pass and the heads work in, allocated once for the largest window or batch. What lies
+/// between the steps of a layer is the backend's.
 ///
-/// It grows with the window's length, never with its square. Pages that no window has reached yet cost nothing.
+/// Pages that no window has reached yet cost nothing.
 final class Qwen2Scratch {
-    /// Rows that go through the feed-forward block together: its inner width is the largest, so it is not kept for a
-    /// whole window.
-    static let feedForwardRows = 2048
     /// Tags whose LM head rows are gathered together.
     static let tagBlock = 32
 
-    /// W, the most tokens in a window.
-    let windowTokens: Int
+    /// W, the most rows of a batch.
+    let rows: Int
     /// `[W, D]`, the residual stream.
     let residual: MatrixStorage
-    /// `[W, D]`, normalised input of the next step.
-    let normed: MatrixStorage
-    /// `[W, H · HD]`.
-    let queries: MatrixStorage
-    /// `[W, KV · HD]`.
-    let keys: MatrixStorage
-    /// `[W, KV · HD]`.
-    let values: MatrixStorage
-    /// `[W, H · HD]`.
-    let attended: MatrixStorage
-    /// `[min(W, feedForwardRows), F]`.
-    let gated: MatrixStorage
     /// `[W, 4]`.
     let labelLogits: MatrixStorage
     /// `[tagBlock, D]`.
@@ -42,32 +28,26 @@ final class Qwen2Scratch {
 
     /// Reserves everything and fills the rotary tables.
     ///
-    /// - Throws: `invalidArgument` if there is no memory for `windowTokens` tokens.
-    init(_ config: Qwen2Config, windowTokens: Int) throws(CPRSError) {
+    /// - Throws: `invalidArgument` if there is no memory for `rows` tokens.
+    init(_ config: Qwen2Config, rows: Int) throws(CPRSError) {
         func storage(_ rows: Int, _ columns: Int) throws(CPRSError) -> MatrixStorage {
-            try MatrixStorage(rows: rows, columns: columns, purpose: "a window of \(windowTokens) tokens")
+            try MatrixStorage(rows: rows, columns: columns, purpose: "a window of \(rows) tokens")
         }
-        self.windowTokens = windowTokens
-        self.residual = try storage(windowTokens, config.width)
-        self.normed = try storage(windowTokens, config.width)
-        self.queries = try storage(windowTokens, config.queryWidth)
-        self.keys = try storage(windowTokens, config.keyWidth)
-        self.values = try storage(windowTokens, config.keyWidth)
-        self.attended = try storage(windowTokens, config.queryWidth)
-        self.gated = try storage(min(windowTokens, Self.feedForwardRows), config.feedForwardWidth)
-        self.labelLogits = try storage(windowTokens, BIOE.allCases.count)
+        self.rows = rows
+        self.residual = try storage(rows, config.width)
+        self.labelLogits = try storage(rows, BIOE.allCases.count)
         self.tagRows = try storage(Self.tagBlock, config.width)
-        self.tagLogits = try storage(windowTokens, Self.tagBlock)
-        self.cosine = try storage(windowTokens, config.headWidth / 2)
-        self.sine = try storage(windowTokens, config.headWidth / 2)
+        self.tagLogits = try storage(rows, Self.tagBlock)
+        self.cosine = try storage(rows, config.headWidth / 2)
+        self.sine = try storage(rows, config.headWidth / 2)
         self.headWidth = config.headWidth
         self.fillRotation(theta: config.ropeTheta)
     }
 
-    /// Rotary tables of the window's first `count` positions.
-    func rotation(_ count: Int) -> Rotation {
+    /// Rotary tables of some positions of a window.
+    func rotation(_ positions: Range<Int>) -> Rotation {
         Rotation(
-            cosine: self.cosine.matrix.rows(0..<count), sine: self.sine.matrix.rows(0..<count),
+            cosine: self.cosine.matrix.rows(positions), sine: self.sine.matrix.rows(positions),
             headWidth: self.headWidth)
     }
 
@@ -75,7 +55,7 @@ final class Qwen2Scratch {
         for index in 0..<self.headWidth / 2 {
             // Rounded to float32 where PyTorch rounds, because models are trained with those angles.
             let frequency = Float(1 / pow(theta, Double(2 * index) / Double(self.headWidth)))
-            for position in 0..<self.windowTokens {
+            for position in 0..<self.rows {
                 let angle = Double(Float(position) * frequency)
                 self.cosine.matrix[position, index] = Float(cos(angle))
                 self.sine.matrix[position, index] = Float(sin(angle))

@@ -15,6 +15,8 @@ package final class ComputePool {
 
     /// Threads that compute, the caller included.
     package let threads: Int
+    /// Time that callers of ``run(_:_:)`` have waited for the other threads, once there was no block left to take.
+    package private(set) var waited = Duration.zero
     private let shared = Shared()
     private var handles: [pthread_t] = []
 
@@ -70,7 +72,9 @@ package final class ComputePool {
             shared.unfinished.store(self.threads - 1, ordering: .relaxed)
             shared.publish()
             shared.takeBlocks(worker: 0)
+            let idle = ContinuousClock.now
             shared.waitForWorkers()
+            self.waited += ContinuousClock.now - idle
             shared.body = nil
         }
     }

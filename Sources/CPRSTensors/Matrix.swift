@@ -74,6 +74,14 @@ package struct Matrix {
         }
     }
 
+    /// Copies another matrix of the same shape.
+    package func copy(from other: Matrix) {
+        precondition(other.rows == self.rows && other.columns == self.columns)
+        for row in 0..<self.rows {
+            (self.start + row * self.stride).update(from: other.start + row * other.stride, count: self.columns)
+        }
+    }
+
     /// Sets every element to `value`.
     package func fill(with value: Float) {
         for row in 0..<self.rows { (self.start + row * self.stride).update(repeating: value, count: self.columns) }

@@ -146,4 +146,12 @@ void cprs_rms_norm_int8(
     cprs_isa isa, const float *x, size_t x_stride, const float *weight, float epsilon, size_t rows, size_t columns,
     size_t group, uint8_t *out, size_t out_stride, float *scales);
 
+// ---- Float32 --------------------------------------------------------------------------------------------------------
+
+// out = x wᵀ + bias for a few outputs: the heads. x: [rows, columns], w: [outputs, columns], bias: [outputs] or NULL,
+// out: [rows, outputs]. Bit-identical on every instruction set.
+void cprs_dot_rows_f32(
+    cprs_isa isa, const float *x, size_t x_stride, size_t rows, const float *w, size_t w_stride, size_t outputs,
+    size_t columns, const float *bias, float *out, size_t out_stride);
+
 #endif

@@ -1,34 +1,34 @@
 internal import CPRSCore
 internal import CPRSTensors
 
-/// A critic's weights, prepared for one backend. Matrices stay where they are; only vectors are copied, to float32.
-struct Qwen2Weights<Linear> {
+/// A critic's weights as the checkpoint has them. Matrices stay where they are; only vectors are copied, to float32.
+struct DenseWeights {
     /// One layer's weights.
     struct Layer {
         /// `[1, D]`, before attention.
         let attentionNorm: MatrixStorage
         /// `[H · HD, D]`.
-        let query: Linear
+        let query: WeightMatrix
         /// `[1, H · HD]`.
         let queryBias: MatrixStorage
         /// `[KV · HD, D]`.
-        let key: Linear
+        let key: WeightMatrix
         /// `[1, KV · HD]`.
         let keyBias: MatrixStorage
         /// `[KV · HD, D]`.
-        let value: Linear
+        let value: WeightMatrix
         /// `[1, KV · HD]`.
         let valueBias: MatrixStorage
         /// `[D, H · HD]`.
-        let attentionOutput: Linear
+        let attentionOutput: WeightMatrix
         /// `[1, D]`, before the feed-forward block.
         let feedForwardNorm: MatrixStorage
         /// `[F, D]`.
-        let gate: Linear
+        let gate: WeightMatrix
         /// `[F, D]`.
-        let up: Linear
+        let up: WeightMatrix
         /// `[D, F]`.
-        let down: Linear
+        let down: WeightMatrix
     }
 
     /// `[V, D]`; rows are widened when a token needs them.
@@ -46,16 +46,14 @@ struct Qwen2Weights<Linear> {
     /// Takes what `config` asks for from `tensors`, which ``Qwen2Tensors/check(_:in:)`` has approved.
     ///
     /// - Throws: `invalidArgument` if memory for the vectors cannot be had.
-    init<Backend: LinearBackend>(
-        _ config: Qwen2Config, tensors: [String: TensorView], backend: Backend
-    ) throws(CPRSError) where Backend.Linear == Linear {
+    init(_ config: Qwen2Config, tensors: [String: TensorView]) throws(CPRSError) {
         let names = Qwen2Tensors(config)
         func view(_ spec: TensorSpec) -> TensorView {
             guard let tensor = tensors[spec.name] else { preconditionFailure("\(spec.name) was not checked") }
             return tensor
         }
         func vector(_ spec: TensorSpec) throws(CPRSError) -> MatrixStorage { try MatrixStorage(widening: view(spec)) }
-        func linear(_ spec: TensorSpec) throws(CPRSError) -> Linear { try backend.prepare(view(spec)) }
+        func linear(_ spec: TensorSpec) throws(CPRSError) -> WeightMatrix { try WeightMatrix(view(spec)) }
 
         self.embedding = view(names.embedding)
         self.finalNorm = try vector(names.finalNorm)
@@ -75,5 +73,15 @@ struct Qwen2Weights<Linear> {
                     gate: try linear(layer.gate), up: try linear(layer.up), down: try linear(layer.down)))
         }
         self.layers = layers
+    }
+
+    /// Bytes of matrices that had to be copied; see ``WeightMatrix/copiedBytes``.
+    var copiedBytes: Int {
+        self.layers.reduce(0) { total, layer in
+            let matrices = [
+                layer.query, layer.key, layer.value, layer.attentionOutput, layer.gate, layer.up, layer.down,
+            ]
+            return total + matrices.reduce(0) { $0 + $1.copiedBytes }
+        }
     }
 }
