@@ -1,5 +1,5 @@
 internal import CPRSCore
-package import CPRSEngine
+internal import CPRSEngine
 internal import CPRSJSON
 internal import CPRSModel
 internal import CPRSSegmentation

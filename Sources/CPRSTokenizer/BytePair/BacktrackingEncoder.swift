@@ -39,11 +39,11 @@ struct BacktrackingEncoder: Sendable {
         _ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>,
         _ deadEnds: UnsafeMutablePointer<UInt64>
     ) -> Int {
-        let boundary = self.vocabulary.boundary
+        let (trie, boundary, byteTokens) = (self.vocabulary.trie, self.vocabulary.boundary, self.vocabulary.byteTokens)
         let origins = boundary.origins
         var count = 0
         var start = 0
-        var (candidate, end) = self.longestToken(text, from: 0, to: length)
+        var (candidate, end) = Self.longestToken(text, 0, length, trie, origins, byteTokens)
         while true {
             var fits = deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
             if fits, count > 0 {
@@ -54,7 +54,7 @@ struct BacktrackingEncoder: Sendable {
                 count &+= 1
                 if end == length { return count }
                 start = end
-                (candidate, end) = self.longestToken(text, from: start, to: length)
+                (candidate, end) = Self.longestToken(text, start, length, trie, origins, byteTokens)
                 continue
             }
             candidate = origins[Int(candidate)].prefix
@@ -77,14 +77,13 @@ struct BacktrackingEncoder: Sendable {
     /// length further on, which the search relies on. The trie of a damaged packed tokenizer may say otherwise; then
     /// the first byte's token stands in.
     @inline(__always)
-    private func longestToken(
-        _ text: UnsafePointer<UInt8>, from start: Int, to limit: Int
+    private static func longestToken(
+        _ text: UnsafePointer<UInt8>, _ start: Int, _ limit: Int, _ trie: PrefixTrie,
+        _ origins: FixedTable<TokenOrigin>, _ byteTokens: FixedTable<TokenID>
     ) -> (token: TokenID, end: Int) {
-        let (token, end) = self.vocabulary.trie.longestPrefix(text, from: start, to: limit)
-        guard self.vocabulary.boundary.origins[Int(token)].length == end &- start else {
-            return (self.vocabulary.byteTokens[Int(text[start])], start &+ 1)
-        }
-        return (token, end)
+        let (token, end) = trie.longestPrefix(text, from: start, to: limit)
+        if origins[Int(token)].length == end &- start { return (token, end) }
+        return (byteTokens[Int(text[start])], start &+ 1)
     }
 
     /// Encodes each byte as its own token.

@@ -34,8 +34,9 @@ enum PackedOrigins {
         for token in 0..<origins.count where !Self.isSound(origins.base + token, token, starts) {
             let origin = origins[token]
             throw reader.failure(
-                "token \(token) of \(starts[token + 1] - starts[token]) bytes must come from shorter tokens (got rank "
-                    + "\(origin.rank), \(origin.left) and \(origin.right), prefix \(origin.prefix), length \(origin.length))")
+                "token \(token) of \(starts[token + 1] - starts[token]) bytes must come from shorter tokens (got "
+                    + "\(origin.left) and \(origin.right), rank \(origin.rank), prefix \(origin.prefix), "
+                    + "length \(origin.length))")
         }
         for byte in 0..<256 {
             let token = byteTokens[byte]

@@ -2,8 +2,10 @@ internal import ArgumentParser
 internal import CPRSClient
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSSegmentation
+internal import CPRSTensors
 internal import CPRSWire
 
 struct CompressCommand: ParsableCommand {
