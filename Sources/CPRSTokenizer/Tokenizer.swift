@@ -29,6 +29,13 @@ package final class Tokenizer: Sendable {
         self.isNormalized = file.isNormalized
     }
 
+    /// For ``init(packed:owner:name:)``.
+    init(vocabulary: Vocabulary, addedTokens: [VocabularyFile.AddedToken], isNormalized: Bool) {
+        self.vocabulary = vocabulary
+        self.addedTokens = addedTokens
+        self.isNormalized = isNormalized
+    }
+
     /// One more than the largest id, added tokens included.
     package var vocabularySize: Int {
         max(self.vocabulary.count, (self.addedTokens.map { Int($0.id) }.max() ?? -1) + 1)
@@ -44,7 +51,7 @@ package final class Tokenizer: Sendable {
         if let added = self.addedTokens.first(where: { $0.id == id }) { return added.text }
         guard id >= 0, Int(id) < self.vocabulary.count else { return nil }
         let bytes = self.vocabulary.bytes(of: id)
-        return bytes.isEmpty ? nil : Array(bytes)
+        return bytes.isEmpty ? nil : bytes
     }
 
     /// The tokens of a whole text.

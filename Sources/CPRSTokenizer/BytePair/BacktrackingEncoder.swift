@@ -39,11 +39,11 @@ struct BacktrackingEncoder: Sendable {
         _ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>,
         _ deadEnds: UnsafeMutablePointer<UInt64>
     ) -> Int {
-        let (trie, boundary) = (self.vocabulary.trie, self.vocabulary.boundary)
+        let (trie, boundary, byteTokens) = (self.vocabulary.trie, self.vocabulary.boundary, self.vocabulary.byteTokens)
         let origins = boundary.origins
         var count = 0
         var start = 0
-        var (candidate, end) = trie.longestPrefix(text, from: 0, to: length)
+        var (candidate, end) = Self.longestToken(text, 0, length, trie, origins, byteTokens)
         while true {
             var fits = deadEnds[end >> 6] >> UInt64(end & 63) & 1 == 0
             if fits, count > 0 {
@@ -54,7 +54,7 @@ struct BacktrackingEncoder: Sendable {
                 count &+= 1
                 if end == length { return count }
                 start = end
-                (candidate, end) = trie.longestPrefix(text, from: start, to: length)
+                (candidate, end) = Self.longestToken(text, start, length, trie, origins, byteTokens)
                 continue
             }
             candidate = origins[Int(candidate)].prefix
@@ -63,13 +63,34 @@ struct BacktrackingEncoder: Sendable {
                 continue
             }
             // Nothing fits here, so the token before was wrong. There is one: at the first place something fits,
-            // for every text has an encoding.
+            // for every text has an encoding, unless the tables are damaged.
+            guard count > 0 else { return self.bytes(text, length, stack) }
             deadEnds[start >> 6] |= 1 << UInt64(start & 63)
             end = start
             count &-= 1
             candidate = stack[count]
             start &-= Int(origins[Int(candidate)].length)
         }
+    }
+
+    /// The longest token that the text from `start` to `limit` (not empty) begins with, and where it ends: its own
+    /// length further on, which the search relies on. The trie of a damaged packed tokenizer may say otherwise; then
+    /// the first byte's token stands in.
+    @inline(__always)
+    private static func longestToken(
+        _ text: UnsafePointer<UInt8>, _ start: Int, _ limit: Int, _ trie: PrefixTrie,
+        _ origins: FixedTable<TokenOrigin>, _ byteTokens: FixedTable<TokenID>
+    ) -> (token: TokenID, end: Int) {
+        let (token, end) = trie.longestPrefix(text, from: start, to: limit)
+        if origins[Int(token)].length == end &- start { return (token, end) }
+        return (byteTokens[Int(text[start])], start &+ 1)
+    }
+
+    /// Encodes each byte as its own token.
+    @inline(never)
+    private func bytes(_ text: UnsafePointer<UInt8>, _ length: Int, _ stack: UnsafeMutablePointer<TokenID>) -> Int {
+        for index in 0..<length { stack[index] = self.vocabulary.byteTokens[Int(text[index])] }
+        return length
     }
 }
 

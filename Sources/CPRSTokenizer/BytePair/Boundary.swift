@@ -15,6 +15,24 @@ struct Boundary: Sendable {
     /// By two bytes: the rank of their merge.
     private let byteRanks: FixedTable<Int32>
 
+    /// Borrows packed tables.
+    ///
+    /// - Throws: `modelUnusable` if an origin could lead outside the tables or round in circles.
+    init(
+        _ reader: PackedReader, starts: FixedTable<UInt32>, byteTokens: FixedTable<TokenID>
+    ) throws(CPRSError) {
+        self.origins = try reader.table(.origins, count: starts.count - 1)
+        self.byteRanks = try reader.table(.byteRanks, count: 1 << 16)
+        self.merges = try MergeTable(reader)
+        try PackedOrigins.check(self.origins, starts, byteTokens, reader)
+    }
+
+    func pack(into writer: inout PackedWriter) {
+        writer.append(self.origins, as: .origins)
+        writer.append(self.byteRanks, as: .byteRanks)
+        self.merges.pack(into: &writer)
+    }
+
     /// Knows bytes only; whoever makes it fills in the origins of the other tokens.
     init(_ file: VocabularyFile) {
         let count = file.starts.count - 1

@@ -56,10 +56,18 @@ package struct MergeQueueEncoder: Sendable {
     }
 
     private func propose(_ left: Int, _ right: Int, _ queue: inout BinaryHeap<Candidate>) {
-        let rank = self.vocabulary.merges.rank(self.tokens[left], self.tokens[right])
-        guard rank != MergeTable.none else { return }
+        let (rank, result) = self.vocabulary.merges.merge(self.tokens[left], self.tokens[right])
+        guard rank != MergeTable.none, self.isJoin(result, self.tokens[left], self.tokens[right]) else { return }
         queue.insert(
             Candidate(rank: rank, position: Int32(left), left: self.tokens[left], right: self.tokens[right]))
+    }
+
+    /// Whether the result is a token as long as its parts, which a damaged packed table does not promise.
+    @inline(__always)
+    private func isJoin(_ result: TokenID, _ left: TokenID, _ right: TokenID) -> Bool {
+        let origins = self.vocabulary.boundary.origins
+        guard UInt32(bitPattern: result) < UInt32(truncatingIfNeeded: origins.count) else { return false }
+        return origins[Int(result)].length == origins[Int(left)].length + origins[Int(right)].length
     }
 }
 

@@ -33,6 +33,30 @@ struct MergeTable: Sendable {
         self.seenMask = UInt64(bits - 1)
     }
 
+    /// Borrows a packed table.
+    ///
+    /// - Throws: `modelUnusable` if the table's form is damaged; merges themselves are not looked at, see ``merge(_:_:)``.
+    init(_ reader: PackedReader) throws(CPRSError) {
+        self.slots = try reader.table(.mergeSlots)
+        self.seen = try reader.table(.mergesSeen)
+        self.slotMask = UInt64(truncatingIfNeeded: self.slots.count - 1)
+        self.seenMask = UInt64(truncatingIfNeeded: self.seen.count * 64 - 1)
+        guard Self.isPowerOfTwo(self.slots.count), self.seen.count * 8 == self.slots.count else {
+            throw reader.failure(
+                "\(self.slots.count) merge slots must be a power of two, and eight times the words of their bit set "
+                    + "(got \(self.seen.count))")
+        }
+        // Without an empty slot a look-up would never end.
+        guard (0..<self.slots.count).contains(where: { self.slots[$0].pair == .max }) else {
+            throw reader.failure("no merge slot is empty")
+        }
+    }
+
+    func pack(into writer: inout PackedWriter) {
+        writer.append(self.slots, as: .mergeSlots)
+        writer.append(self.seen, as: .mergesSeen)
+    }
+
     /// Adds the next merge, whose rank is the number of those before it; false if the pair is already there.
     mutating func append(_ left: TokenID, _ right: TokenID, result: TokenID) -> Bool {
         let pair = Self.pair(left, right)
@@ -53,7 +77,8 @@ struct MergeTable: Sendable {
     @inline(__always)
     func rank(_ left: TokenID, _ right: TokenID) -> Int32 { self.slot(left, right).rank }
 
-    /// The pair's rank and what it becomes, or ``none`` and no token.
+    /// The pair's rank and what it becomes, or ``none`` and no token. In a damaged packed table the token may be none of
+    /// the vocabulary: whoever uses it as an index checks it.
     @inline(__always)
     func merge(_ left: TokenID, _ right: TokenID) -> (rank: Int32, result: TokenID) {
         let slot = self.slot(left, right)
@@ -85,6 +110,8 @@ struct MergeTable: Sendable {
         let product = pair.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
         return product.high ^ product.low
     }
+
+    static func isPowerOfTwo(_ count: Int) -> Bool { count > 0 && count & (count - 1) == 0 }
 
     static func powerOfTwo(atLeast count: Int) -> Int {
         var power = 1

@@ -21,7 +21,7 @@ struct PrefixTrie: Sendable {
 
     private let tokenCount: UInt32
     /// By the first byte: the token of that byte.
-    private let bytes: FixedTable<UInt32>
+    private let bytes: FixedTable<TokenID>
     /// By the first byte, then the second: the node of both, or ``missing``.
     private let pairs: FixedTable<UInt32>
     private let edges: FixedTable<Edge>
@@ -34,15 +34,43 @@ struct PrefixTrie: Sendable {
     ///   - byteTokens: the token of each byte, 256 of them.
     ///   - tokenCount: every token is below it.
     ///   - totalBytes: the sum of the lengths of all tokens that will be inserted, a bound on the nodes.
-    init(byteTokens: [TokenID], tokenCount: Int, totalBytes: Int, storage: TableStorage) {
+    init(byteTokens: FixedTable<TokenID>, tokenCount: Int, totalBytes: Int, storage: TableStorage) {
         self.tokenCount = UInt32(tokenCount)
         self.nextNode = UInt32(tokenCount)
-        self.bytes = storage.table(repeating: 0, count: 256)
-        for (byte, token) in byteTokens.enumerated() { self.bytes[byte] = UInt32(token) }
+        self.bytes = byteTokens
         self.pairs = storage.table(repeating: Self.missing, count: 1 << 16)
         let slots = MergeTable.powerOfTwo(atLeast: totalBytes + 16)
         self.edges = storage.table(repeating: Self.noEdge, count: slots)
         self.edgeShift = UInt32(32 - slots.trailingZeroBitCount)
+    }
+
+    /// Borrows a packed trie.
+    ///
+    /// - Parameter byteTokens: the token of each byte, 256 of them.
+    /// - Throws: `modelUnusable` if a table's form is damaged. Nodes are not looked at: a damaged one leads to a wrong
+    ///   token below `tokenCount`.
+    init(
+        _ reader: PackedReader, byteTokens: FixedTable<TokenID>, tokenCount: Int
+    ) throws(CPRSError) {
+        self.tokenCount = UInt32(tokenCount)
+        self.nextNode = Self.maxNode
+        self.bytes = byteTokens
+        self.pairs = try reader.table(.triePairs, count: 1 << 16)
+        let edges: FixedTable<Edge> = try reader.table(.trieEdges)
+        guard MergeTable.isPowerOfTwo(edges.count), edges.count <= 1 << 31 else {
+            throw reader.failure("the number of trie edges must be a power of two up to 2^31 (got \(edges.count))")
+        }
+        // Without an empty slot a look-up would never end.
+        guard (0..<edges.count).contains(where: { edges[$0].key == .max }) else {
+            throw reader.failure("no slot for a trie edge is empty")
+        }
+        self.edges = edges
+        self.edgeShift = UInt32(32 - edges.count.trailingZeroBitCount)
+    }
+
+    func pack(into writer: inout PackedWriter) {
+        writer.append(self.pairs, as: .triePairs)
+        writer.append(self.edges, as: .trieEdges)
     }
 
     /// Inserts a token of at least two bytes. Shorter tokens must have been inserted before longer ones.
@@ -50,7 +78,7 @@ struct PrefixTrie: Sendable {
     /// - Returns: the longest token that is a proper prefix of it, or nil if the node numbers are used up.
     mutating func insert(_ token: TokenID, _ text: UnsafeBufferPointer<UInt8>) -> TokenID? {
         let pair = Int(text[0]) << 8 | Int(text[1])
-        var prefix = TokenID(bitPattern: self.bytes[Int(text[0])])
+        var prefix = self.bytes[Int(text[0])]
         var link = self.pairs.base + pair
         if link.pointee == Self.missing {
             guard let node = self.newNode(for: token, isLast: text.count == 2) else { return nil }
@@ -76,7 +104,7 @@ struct PrefixTrie: Sendable {
     func longestPrefix(
         _ text: UnsafePointer<UInt8>, from start: Int, to limit: Int
     ) -> (token: TokenID, end: Int) {
-        var best = self.bytes[Int(text[start])]
+        var best = UInt32(bitPattern: self.bytes[Int(text[start])])
         var end = start &+ 1
         guard end < limit else { return (TokenID(bitPattern: best), end) }
         var link = self.pairs[Int(text[start]) << 8 | Int(text[end])]

@@ -10,15 +10,15 @@ internal import CPRSCore
 /// (``isOrdered``). Vocabularies that training produced are so; others are encoded by the merge queue.
 final class Vocabulary: Sendable {
     /// The token of each byte, 256 of them.
-    let byteTokens: [TokenID]
+    let byteTokens: FixedTable<TokenID>
     let boundary: Boundary
     let trie: PrefixTrie
     let isOrdered: Bool
-    /// Owns every table.
-    private let storage: TableStorage
+    /// Keeps the memory of every table.
+    private let memory: any AnyObject & Sendable
     /// The bytes of all tokens, one after the other, and where each starts; `count + 1` starts.
-    private let text: [UInt8]
-    private let starts: [Int]
+    private let text: FixedTable<UInt8>
+    private let starts: FixedTable<UInt32>
 
     var merges: MergeTable { self.boundary.merges }
 
@@ -27,20 +27,52 @@ final class Vocabulary: Sendable {
 
     /// Builds the tables.
     ///
-    /// - Throws: `modelUnusable` if the vocabulary has more distinct prefixes than the trie can number.
+    /// - Throws: `modelUnusable` if the vocabulary has more bytes, or more distinct prefixes, than the tables can number.
     init(_ file: VocabularyFile) throws(CPRSError) {
-        self.storage = file.storage
-        self.text = file.text
-        self.starts = file.starts
-        self.byteTokens = file.byteTokens
+        // Far beyond any vocabulary; the tables below keep places in 32 bits.
+        guard file.text.count <= 1 << 30 else {
+            throw CPRSError(
+                code: .modelUnusable,
+                message: "\(file.name): the tokens must have at most \(1 << 30) bytes (got \(file.text.count))")
+        }
+        self.memory = file.storage
+        self.text = file.storage.table(file.text)
+        self.starts = file.storage.table(file.starts.map { UInt32($0) })
+        self.byteTokens = file.storage.table(file.byteTokens)
         self.boundary = Boundary(file)
         self.isOrdered = Self.findOrigins(file, self.boundary)
-        self.trie = try Self.makeTrie(file, self.boundary.origins)
+        self.trie = try Self.makeTrie(file, self.boundary.origins, self.byteTokens)
+    }
+
+    /// Borrows packed tables, which `owner` keeps alive.
+    ///
+    /// - Throws: `modelUnusable` for the first defect that could lead outside the tables.
+    init(
+        _ reader: PackedReader, isOrdered: Bool, owner: any AnyObject & Sendable
+    ) throws(CPRSError) {
+        self.memory = owner
+        self.isOrdered = isOrdered
+        self.byteTokens = try reader.table(.byteTokens, count: 256)
+        self.text = try reader.table(.text)
+        self.starts = try reader.table(.starts)
+        try PackedOrigins.check(self.starts, textCount: self.text.count, reader)
+        self.boundary = try Boundary(reader, starts: self.starts, byteTokens: self.byteTokens)
+        self.trie = try PrefixTrie(reader, byteTokens: self.byteTokens, tokenCount: self.starts.count - 1)
+    }
+
+    func pack(into writer: inout PackedWriter) {
+        writer.append(self.byteTokens, as: .byteTokens)
+        writer.append(self.text, as: .text)
+        writer.append(self.starts, as: .starts)
+        self.boundary.pack(into: &writer)
+        self.trie.pack(into: &writer)
     }
 
     /// The bytes that a token stands for; empty for an id that no token has.
-    func bytes(of token: TokenID) -> ArraySlice<UInt8> {
-        self.text[self.starts[Int(token)]..<self.starts[Int(token) + 1]]
+    func bytes(of token: TokenID) -> [UInt8] {
+        let start = Int(self.starts[Int(token)])
+        let count = Int(self.starts[Int(token) + 1]) - start
+        return Array(UnsafeBufferPointer(start: self.text.base + start, count: count))
     }
 
     /// Finds for each token the merge that gives it, and returns whether every merge comes later than its parts'.
@@ -64,10 +96,10 @@ final class Vocabulary: Sendable {
     }
 
     private static func makeTrie(
-        _ file: VocabularyFile, _ origins: FixedTable<TokenOrigin>
+        _ file: VocabularyFile, _ origins: FixedTable<TokenOrigin>, _ byteTokens: FixedTable<TokenID>
     ) throws(CPRSError) -> PrefixTrie {
         var trie = PrefixTrie(
-            byteTokens: file.byteTokens, tokenCount: origins.count, totalBytes: file.text.count, storage: file.storage)
+            byteTokens: byteTokens, tokenCount: origins.count, totalBytes: file.text.count, storage: file.storage)
         let isFull: Bool = file.text.withUnsafeBufferPointer { text in
             for token in Self.byLength(origins) where origins[Int(token)].rank >= 0 {
                 let bytes = UnsafeBufferPointer(rebasing: text[file.starts[Int(token)]..<file.starts[Int(token) + 1]])

@@ -6,10 +6,11 @@ internal import Musl
 
 /// An array that is filled once and then read without bounds, uniqueness or reference checks in innermost loops.
 ///
-/// It does not own its memory: a ``TableStorage`` does, and whoever reads the table keeps that alive. Whoever indexes it
-/// has proved the index: tokens come from the vocabulary, bytes from `UInt8`, hashes from a mask. Debug builds check.
+/// It does not own its memory: a ``TableStorage`` or the owner of a packed tokenizer's bytes does, and whoever reads the
+/// table keeps that alive. Whoever indexes it has proved the index: tokens come from the vocabulary, bytes from `UInt8`,
+/// hashes from a mask. Debug builds check.
 struct FixedTable<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
-    // Written only before the table is shared, so that later reads cannot race.
+    // Written only by its maker, before the table is shared, so that later reads cannot race; in a packed tokenizer never.
     let base: UnsafeMutablePointer<Element>
     let count: Int
 
@@ -37,6 +38,16 @@ final class TableStorage: @unchecked Sendable {
         self.blocks.append(block)
         let base = block.initializeMemory(as: Element.self, repeating: value, count: count)
         return FixedTable(base: base, count: count)
+    }
+
+    func table<Element>(_ values: [Element]) -> FixedTable<Element> {
+        let block = Self.allocate(max(values.count, 1) * MemoryLayout<Element>.stride)
+        self.blocks.append(block)
+        let base = block.bindMemory(to: Element.self, capacity: values.count)
+        values.withUnsafeBufferPointer { values in
+            if let source = values.baseAddress { base.initialize(from: source, count: values.count) }
+        }
+        return FixedTable(base: base, count: values.count)
     }
 
     /// Large tables are read at random places, where a page table miss costs more than the read: they ask for large
