@@ -32,7 +32,8 @@ struct ForwardVectors {
             if let open, open.name == name {
                 critic = open.critic
             } else {
-                critic = try Qwen2Critic(folder: self.folder + "/" + name, threads: self.threads, precision: self.precision)
+                critic = try Qwen2Critic(
+                    folder: self.folder + "/" + name, threads: self.threads, precision: self.precision)
                 open = (name, critic)
             }
             let (miss, error) = try self.compare(record, critic)

@@ -110,8 +110,8 @@ package struct KeyValues {
         let strips = heads * ((self.shape.headWidth + unit - 1) / unit)
         for strip in 0..<strips {
             memcpy(
-                other.values + strip * other.capacity * unit * bytes, self.values + strip * self.capacity * unit * bytes,
-                (count + 1) / 2 * 2 * unit * bytes)
+                other.values + strip * other.capacity * unit * bytes,
+                self.values + strip * self.capacity * unit * bytes, (count + 1) / 2 * 2 * unit * bytes)
         }
     }
 
