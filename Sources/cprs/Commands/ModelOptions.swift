@@ -37,4 +37,3 @@ struct PrecisionOptions: ParsableArguments {
     var precision: Precision?
 }
 
-extension Precision: ExpressibleByArgument {}
