@@ -124,6 +124,7 @@ let package = Package(
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: swiftSettings),
@@ -150,8 +151,8 @@ let package = Package(
         .executableTarget(
             name: "cprs",
             dependencies: [
-                "CPRSCore", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSEngine",
-                "CPRSGolden", "CPRSRuntime",
+                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSEngine",
+                "CPRSGolden", "CPRSRuntime", "CPRSWire", "CPRSClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
@@ -237,8 +238,8 @@ let package = Package(
         .testTarget(
             name: "cprsdTests",
             dependencies: [
-                "CPRSCore", "CPRSRuntime", "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer", "CPRSClient",
-                "cprsd", "CPRSTestSupport",
+                "CPRSCore", "CPRSJSON", "CPRSRuntime", "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer",
+                "CPRSClient", "cprsd", "cprs", "CPRSTestSupport",
             ],
             swiftSettings: swiftSettings),
         .testTarget(

@@ -32,11 +32,14 @@ public final class CPRSClient: Sendable {
 extension CPRSClient {
     /// Compresses a context that arrives in pieces; decisions come while later pieces are still to be sent.
     ///
-    /// - Parameter chunks: UTF-8, cut anywhere. The next one is asked for when the daemon is ready for it.
+    /// - Parameters:
+    ///   - chunks: UTF-8, cut anywhere. The next one is asked for when the daemon is ready for it.
+    ///   - onAcceptance: called when the daemon has taken the request, for a caller who does not want to read a source
+    ///     that nobody may ask for.
     public func compress<Chunks: AsyncSequence & Sendable>(
-        chunks: Chunks, _ request: CompressionRequest
+        chunks: Chunks, _ request: CompressionRequest, onAcceptance: (@Sendable (Acceptance) -> Void)? = nil
     ) -> Compression where Chunks.Element == [UInt8] {
-        self.compress(request) { writer in
+        self.compress(request, onAcceptance: onAcceptance) { writer in
             for try await chunk in chunks { try await writer.write(chunk, documentID: "") }
         }
     }
@@ -85,11 +88,19 @@ extension CPRSClient {
         try await self.retrying { ModelInfo(try await self.connection.stub().getModelInfo(.init()).model) }
     }
 
+    /// How busy the daemon is; one attempt, because the answer to a second one is another.
+    public func status() async throws(ClientError) -> DaemonStatus {
+        do { return DaemonStatus(try await self.connection.stub().getStatus(.init())) } catch {
+            throw ClientError(any: error)
+        }
+    }
+
     private func compress(
-        _ request: CompressionRequest, upload: @escaping @Sendable (ChunkWriter) async throws -> Void
+        _ request: CompressionRequest, onAcceptance: (@Sendable (Acceptance) -> Void)? = nil,
+        upload: @escaping @Sendable (ChunkWriter) async throws -> Void
     ) -> Compression {
         let begin = request.wire
-        return Compression { receive in
+        return Compression(onAcceptance: onAcceptance) { receive in
             try await self.connection.stub().compress(
                 requestProducer: { writer in
                     try await writer.write(.with { $0.begin = begin })

@@ -11,11 +11,17 @@ public struct Compression: AsyncSequence, Sendable {
     typealias Messages = RPCAsyncSequence<Cprs_V1_CompressResponse, any Error>
 
     private let call: @Sendable (@escaping @Sendable (Messages) async throws -> Void) async throws -> Void
-    private let notes = Notes()
+    private let notes: Notes
 
-    /// - Parameter call: performs the RPC, and hands its messages to the closure.
-    init(_ call: @escaping @Sendable (@escaping @Sendable (Messages) async throws -> Void) async throws -> Void) {
+    /// - Parameters:
+    ///   - onAcceptance: called when the daemon has taken the request.
+    ///   - call: performs the RPC, and hands its messages to the closure.
+    init(
+        onAcceptance: (@Sendable (Acceptance) -> Void)? = nil,
+        _ call: @escaping @Sendable (@escaping @Sendable (Messages) async throws -> Void) async throws -> Void
+    ) {
         self.call = call
+        self.notes = Notes(onAcceptance)
     }
 
     /// What the daemon said when it took the request; nil before it did.
@@ -47,6 +53,14 @@ public struct Compression: AsyncSequence, Sendable {
     /// What arrives beside decisions.
     final class Notes: Sendable {
         let state = Mutex<(acceptance: Acceptance?, summary: Summary?)>((nil, nil))
+        private let onAcceptance: (@Sendable (Acceptance) -> Void)?
+
+        init(_ onAcceptance: (@Sendable (Acceptance) -> Void)?) { self.onAcceptance = onAcceptance }
+
+        func take(_ acceptance: Acceptance) {
+            self.state.withLock { $0.acceptance = acceptance }
+            self.onAcceptance?(acceptance)
+        }
     }
 }
 
@@ -68,7 +82,7 @@ private final class RunningCall: Sendable {
                     for try await message in messages {
                         switch message.part {
                         case .accepted(let accepted):
-                            notes.state.withLock { $0.acceptance = Acceptance(accepted) }
+                            notes.take(Acceptance(accepted))
                         case .decisions(let wire): await decisions.send(Decision(wire))
                         case .summary(let summary): notes.state.withLock { $0.summary = Summary(summary) }
                         case nil: break

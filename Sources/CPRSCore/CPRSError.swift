@@ -7,14 +7,41 @@ public struct CPRSError: Error, Sendable {
     public var code: Code
     /// One or two sentences for a person: field, allowed range, value received.
     public var message: String
+    /// What a program can act on without reading the message.
+    public var details: Details
     /// The error below this one, for the log.
     public var cause: (any Error)?
 
     /// Creates an error.
-    public init(code: Code, message: String, cause: (any Error)? = nil) {
+    public init(code: Code, message: String, details: Details = Details(), cause: (any Error)? = nil) {
         self.code = code
         self.message = message
+        self.details = details
         self.cause = cause
+    }
+}
+
+extension CPRSError {
+    /// The figures of a failure; what does not apply is nil.
+    public struct Details: Hashable, Sendable {
+        /// What was refused: `window`, `query`, `tags`, `keepLiterals`, `keepRegexes` …
+        public var field: String?
+        /// Offset of the first byte of the text that was refused.
+        public var byteOffset: Int?
+        /// The least budget that would do, in tokens.
+        public var minimumTokens: Int?
+        /// When the same request may succeed.
+        public var retryAfter: Duration?
+
+        /// Creates details; name those that apply.
+        public init(
+            field: String? = nil, byteOffset: Int? = nil, minimumTokens: Int? = nil, retryAfter: Duration? = nil
+        ) {
+            self.field = field
+            self.byteOffset = byteOffset
+            self.minimumTokens = minimumTokens
+            self.retryAfter = retryAfter
+        }
     }
 }
 

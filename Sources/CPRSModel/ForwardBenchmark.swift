@@ -1,7 +1,7 @@
 package import CPRSCore
 internal import CPRSTensors
 
-/// Measures the forward pass, and beside it the machine's own rate for the same matrix products.
+/// Measures the forward pass, and beside it what the machine could do at best.
 package enum ForwardBenchmark {
     /// What was measured.
     package struct Result: Sendable {
@@ -13,36 +13,92 @@ package enum ForwardBenchmark {
         package let tokensPerSecond: Double
         /// Multiply-adds that one window needs.
         package let cost: ForwardCost
-        /// 2 · multiply-adds per second of the median run, in 10⁹.
+        /// 2 · multiply-adds per second of the median run, in 10⁹, whatever their precision.
         package let gigaflops: Double
-        /// Median rate of whole-matrix `cblas_sgemm` calls at the model's shapes with as many threads, each shape
-        /// weighted by its share of the operations, in 10⁹ per second. Measured between the runs.
-        package let sgemmGigaflops: Double
-        /// `gigaflops / sgemmGigaflops`.
-        package let fraction: Double
+        /// What the processor's multiply-and-add instructions reach on operands in registers, on all threads; nil where
+        /// that is not measured.
+        package let peak: Rates?
+        /// What whole products of the model's shapes reach on all threads: `cblas_sgemm` in f32, else our own kernels,
+        /// each shape weighted by its share of the operations.
+        package let gemm: Rates
         /// Where the median run spent its time.
         package let timings: StageTimings
-        /// The kernels in use: `avx512`, `avx2` or `portable`.
+        /// The kernels in use, such as `avx512-bf16`.
         package let kernels: String
+        /// Label logits `[T - 1, 4]` of the last run: all tokens but the first.
+        package let labelLogits: [Float]
+
+        /// Share of the time that the same operations would take at the peak rates: 1 is the best there can be.
+        package var peakFraction: Double? { self.peak.map(self.fraction) }
+        /// Share of the time that the same operations would take at the rates of whole products. May exceed 1.
+        package var gemmFraction: Double { self.fraction(of: self.gemm) }
+
+        private func fraction(of rates: Rates) -> Double {
+            rates.seconds(for: self.cost) * self.tokensPerSecond / Double(self.windowTokens)
+        }
     }
 
-    /// Prompt tokens of the measured window; few, so that nearly all tokens are scored.
-    private static let promptTokens = 1
+    /// Rows of the products that are measured; more change nothing.
+    private static let productRows = 2048
+    /// Tokens of the window that warms up: they touch all weights, and most scratch is small beside those.
+    private static let warmUpTokens = 512
     /// Tags of the measured window.
-    private static let tagCount = 4
+    static let tagCount = 4
 
-    /// Scores windows of `windowTokens` random ids `runs` times after one warm-up.
+    /// Scores the window `runs` times after a shorter one that warms up. In turn with the runs, so that all see the same
+    /// machine, measures the peak and the rate of whole products; medians count.
     ///
     /// - Parameters:
-    ///   - critic: made for at least `windowTokens`, with `threads` threads.
-    ///   - windowTokens: at least 2.
+    ///   - critic: made with `threads` threads.
+    ///   - ids: at least 2 tokens; the first is the prompt. See ``ids(_:vocabulary:)``.
     ///   - runs: at least 1.
-    ///   - threads: threads for the `cblas_sgemm` rate; the critic's own.
-    /// - Throws: `invalidArgument` if an argument is out of range, and what ``Qwen2Critic/score(_:)`` throws.
+    ///   - threads: threads for the peak and the products; the critic's own.
+    ///   - group: of the critic's weights, see ``PackedWeights/Recipe``.
+    /// - Throws: `invalidArgument` if an argument is out of range, and what ``Qwen2Critic/score(_:)-(CriticWindow)``
+    ///   throws.
     package static func run(
-        _ critic: Qwen2Critic, windowTokens: Int, runs: Int, threads: Int
+        _ critic: Qwen2Critic, ids: [TokenID], runs: Int, threads: Int, group: Int = 0
     ) throws(CPRSError) -> Result {
-        guard (2...critic.limits.maxWindowTokens).contains(windowTokens) else {
+        try Self.check(critic, windowTokens: ids.count, runs: runs)
+        let pool = try ComputePool(threads: threads)
+        let peak = PeakBenchmark(pool: pool, precision: critic.precision)
+        let linear = try Self.gemm(critic, critic.precision, group: group, rows: ids.count, pool: pool)
+        let other = Self.attentionPrecision(of: critic.precision)
+        let attention =
+            other == critic.precision ? nil : try Self.gemm(critic, other, group: 0, rows: ids.count, pool: pool)
+        let window = Self.window(ids)
+        _ = try critic.score(Self.window(Array(ids.prefix(Self.warmUpTokens))))
+        var measured: [(tokensPerSecond: Double, timings: StageTimings)] = []
+        var gemms: [Rates] = []
+        var peaks: [Rates] = []
+        var logits: [Float] = []
+        for _ in 0..<runs {
+            let start = ContinuousClock.now
+            let output = try critic.score(window)
+            let seconds = (ContinuousClock.now - start).seconds
+            measured.append((Double(ids.count) / seconds, output.timings))
+            logits = output.labelLogits
+            let rate = linear.rate()
+            gemms.append(Rates(linear: rate, attention: attention?.rate() ?? rate))
+            if let rates = peak.rates() { peaks.append(rates) }
+        }
+        let median = measured.sorted { $0.tokensPerSecond < $1.tokensPerSecond }[runs / 2]
+        let cost = ForwardCost(
+            critic.config, prompt: window.prompt.count, context: window.context.count, tags: window.tags.count)
+        return Result(
+            windowTokens: ids.count, runs: measured.map(\.tokensPerSecond), tokensPerSecond: median.tokensPerSecond,
+            cost: cost, gigaflops: 2e-9 * Double(cost.total) * median.tokensPerSecond / Double(ids.count),
+            peak: peaks.isEmpty ? nil : Self.median(peaks), gemm: Self.median(gemms), timings: median.timings,
+            kernels: critic.precision == .f32 ? Kernels.variantName : InstructionSet.best.name, labelLogits: logits)
+    }
+
+    /// Ids spread over the vocabulary; speed does not depend on them.
+    package static func ids(_ count: Int, vocabulary: Int) -> [TokenID] {
+        (0..<max(count, 0)).map { TokenID(($0 * 7919 + 13) % vocabulary) }
+    }
+
+    static func check(_ critic: Qwen2Critic, windowTokens: Int, runs: Int) throws(CPRSError) {
+        guard (2...max(2, critic.limits.maxWindowTokens)).contains(windowTokens) else {
             throw CPRSError(
                 code: .invalidArgument,
                 message: "window must be in 2...\(critic.limits.maxWindowTokens) tokens (got \(windowTokens))")
@@ -50,34 +106,27 @@ package enum ForwardBenchmark {
         guard runs >= 1 else {
             throw CPRSError(code: .invalidArgument, message: "runs must be at least 1 (got \(runs))")
         }
-        let window = Self.window(windowTokens, vocabulary: critic.config.vocabularySize)
-        let sgemm = try SgemmBenchmark(critic.config, rows: windowTokens, threads: threads)
-        _ = try critic.score(window)
-        var measured: [(tokensPerSecond: Double, timings: StageTimings)] = []
-        var sgemmRates: [Double] = []
-        for _ in 0..<runs {
-            let start = ContinuousClock.now
-            let output = try critic.score(window)
-            let seconds = (ContinuousClock.now - start).seconds
-            measured.append((Double(windowTokens) / seconds, output.timings))
-            // In turn with the runs, so that both see the same machine.
-            sgemmRates.append(sgemm.gigaflops())
-        }
-        let median = measured.sorted { $0.tokensPerSecond < $1.tokensPerSecond }[runs / 2]
-        let sgemmMedian = sgemmRates.sorted()[runs / 2]
-        let cost = ForwardCost(
-            critic.config, prompt: window.prompt.count, context: window.context.count, tags: window.tags.count)
-        let gigaflops = 2e-9 * Double(cost.total) * median.tokensPerSecond / Double(windowTokens)
-        return Result(
-            windowTokens: windowTokens, runs: measured.map(\.tokensPerSecond), tokensPerSecond: median.tokensPerSecond,
-            cost: cost, gigaflops: gigaflops, sgemmGigaflops: sgemmMedian, fraction: gigaflops / sgemmMedian,
-            timings: median.timings, kernels: Kernels.variantName)
     }
 
-    /// Ids spread over the vocabulary; speed does not depend on them.
-    private static func window(_ tokens: Int, vocabulary: Int) -> CriticWindow {
-        func ids(_ count: Int) -> [TokenID] { (0..<count).map { TokenID(($0 * 7919 + 13) % vocabulary) } }
-        return CriticWindow(
-            prompt: ids(Self.promptTokens), context: ids(tokens - Self.promptTokens), tags: ids(Self.tagCount))
+    private static func gemm(
+        _ critic: Qwen2Critic, _ precision: Precision, group: Int, rows: Int, pool: ComputePool
+    ) throws(CPRSError) -> any GemmBenchmark {
+        let rows = min(rows, Self.productRows)
+        guard precision != .f32 else {
+            return try SgemmBenchmark(critic.config, rows: rows, threads: pool.threads)
+        }
+        let recipe = PackedWeights.Recipe(precision: precision, group: group)
+        return try PackedGemmBenchmark(critic.config, recipe: recipe, rows: rows, pool: pool)
+    }
+
+    /// The median of each rate on its own.
+    private static func median(_ rates: [Rates]) -> Rates {
+        func median(_ rate: KeyPath<Rates, Double>) -> Double { rates.map { $0[keyPath: rate] }.sorted()[rates.count / 2] }
+        return Rates(linear: median(\.linear), attention: median(\.attention))
+    }
+
+    /// One token of prompt, so that nearly all tokens are scored.
+    private static func window(_ ids: [TokenID]) -> CriticWindow {
+        CriticWindow(prompt: Array(ids.prefix(1)), context: Array(ids.dropFirst()), tags: Array(ids.prefix(Self.tagCount)))
     }
 }

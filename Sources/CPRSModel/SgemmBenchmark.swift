@@ -2,7 +2,7 @@ internal import CPRSCore
 internal import CPRSTensors
 
 /// The rate of OpenBLAS itself, with its own threads, on whole matrices of one layer's shapes.
-struct SgemmBenchmark {
+struct SgemmBenchmark: GemmBenchmark {
     /// One linear layer: `[rows, inputs]` times `[outputs, inputs]`ᵀ.
     private struct Shape {
         let inputs: Int
@@ -41,17 +41,12 @@ struct SgemmBenchmark {
         self.weight.matrix.fill(with: 0.25)
     }
 
-    /// 10⁹ floating-point operations per second over one pass through all shapes.
-    func gigaflops() -> Double {
+    func rate() -> Double {
         Kernels.setThreadsPerProduct(self.threads)
         // The forward pass multiplies on one thread per block; see ComputePool.
         defer { Kernels.setThreadsPerProduct(1) }
-        self.multiplyAll()
-        let start = ContinuousClock.now
-        self.multiplyAll()
-        let seconds = (ContinuousClock.now - start).seconds
         let multiplyAdds = self.shapes.reduce(0) { $0 + $1.inputs * $1.outputs * self.rows }
-        return 2e-9 * Double(multiplyAdds) / seconds
+        return self.rate(multiplyAdds: multiplyAdds) { self.multiplyAll() }
     }
 
     private func multiplyAll() {

@@ -8,22 +8,27 @@ package import CPRSCore
 package final class SharedCritic: @unchecked Sendable {
     /// What the critic can take.
     package let limits: CriticLimits
-    /// Most tokens of one call that scores several short windows; 0 to score each window in a call of its own.
+    /// Most tokens of one call that scores several short windows; 1 or less to score each window in a call of its own.
     package let batchTokens: Int
     private let critic: any TokenCritic
 
-    /// - Parameter critic: handed over: the caller must not use it any more.
-    package init(_ critic: sending any TokenCritic, batchTokens: Int = 0) {
+    /// - Parameters:
+    ///   - critic: handed over: the caller must not use it any more.
+    ///   - batchTokens: by default what the critic gains from.
+    package init(_ critic: sending any TokenCritic, batchTokens: Int? = nil) {
         self.limits = critic.limits
-        self.batchTokens = batchTokens
+        self.batchTokens = batchTokens ?? critic.limits.batchTokens
         self.critic = critic
     }
 
     /// Scores windows, one result for each. Only the scheduler's thread may call this.
     ///
-    /// One after another; the place to hand them to kernels that take several at a time.
+    /// Together; if that fails, one after another, so that a window which cannot be scored fails only whoever sent it.
     func score(_ windows: [CriticWindow]) -> [Result<CriticOutput, CPRSError>] {
-        windows.map { window in
+        if windows.count > 1, let outputs = try? self.critic.score(windows), outputs.count == windows.count {
+            return outputs.map { .success($0) }
+        }
+        return windows.map { window in
             do throws(CPRSError) {
                 return .success(try self.critic.score(window))
             } catch {

@@ -100,11 +100,12 @@ package final class WindowScheduler: Sendable {
     private static func overloaded(_ state: State) -> CPRSError {
         var statistics = state.statistics
         statistics.queuedTokens = state.queue.cost
-        let milliseconds = Int(statistics.backlog.seconds * 1000)
+        let delay = statistics.backlog
         return CPRSError(
             code: .overloaded,
             message: "\(state.queue.count) windows wait, and at most \(state.queue.limits.total), "
-                + "\(state.queue.limits.perUser) of one user, may; try again in \(milliseconds) ms")
+                + "\(state.queue.limits.perUser) of one user, may; try again in \(Int(delay.seconds * 1000)) ms",
+            details: .init(retryAfter: delay))
     }
 }
 

@@ -6,6 +6,7 @@ internal import Synchronization
 package final class AdmissionGate: Sendable {
     private struct State {
         var active = 0
+        var admitted = 0
         var activeOfUser: [UInt32: Int] = [:]
         var isDraining = false
     }
@@ -22,16 +23,24 @@ package final class AdmissionGate: Sendable {
     /// Requests that run now.
     package var active: Int { self.state.withLock { $0.active } }
 
+    /// Requests that were let in so far.
+    package var admitted: Int { self.state.withLock { $0.admitted } }
+
     /// Whether new requests are turned away for good.
     package var isDraining: Bool { self.state.withLock { $0.isDraining } }
 
     /// Runs a request if there is room for it.
     ///
+    /// - Parameter retryAfter: when a caller who is turned away because others are served should try again.
     /// - Throws: `overloaded` or `draining`, with when to try again; what `body` throws.
     package func withPermit<Result>(
-        userID: UInt32, _ body: () async throws -> Result
+        userID: UInt32, retryAfter: () -> Duration? = { nil }, _ body: () async throws -> Result
     ) async throws -> Result {
-        try self.enter(userID)
+        do { try self.enter(userID) } catch {
+            var error = error
+            if error.reason == .overloaded, let delay = retryAfter() { error.retryAfter = delay }
+            throw error
+        }
         defer { self.leave(userID) }
         return try await body()
     }
@@ -59,6 +68,7 @@ package final class AdmissionGate: Sendable {
                     "\(self.maxStreamsPerUser) requests of user \(userID) are running, the most for one user")
             }
             state.active += 1
+            state.admitted += 1
             state.activeOfUser[userID, default: 0] += 1
             return nil
         }

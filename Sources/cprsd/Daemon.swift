@@ -53,9 +53,13 @@ struct Daemon: Sendable {
         let service = CompressService(models: models, limits: self.configuration.service, observer: ledger)
         let server = try CompressServer(socket: sockets.requests, service: service, access: self.configuration.access)
         let metrics = DaemonMetrics(ledger: ledger, scheduler: scheduler, models: models, service: service)
+        let notice = Notice()
         let reload = ReloadService(
-            signals: signals, open: open, models: models, manager: manager, logger: self.logger)
-        let services = self.services(server, reload, metrics, metricsSocket: sockets.metrics, manager)
+            signals: signals, open: open, models: models, manager: manager, notice: notice, logger: self.logger)
+        let heartbeat = HeartbeatService(
+            manager: manager, maxWindow: self.configuration.maxWindow, metrics: metrics, notice: notice,
+            logger: self.logger)
+        let services = self.services(server, reload, metrics, heartbeat, metricsSocket: sockets.metrics)
 
         server.health.set(isServing: true)
         manager.tell(.ready, .status(metrics.statusLine()))
@@ -66,19 +70,14 @@ struct Daemon: Sendable {
 
     /// In the order of their start; they stop in the reverse one: first the requests, so that the rest works to the end.
     private func services(
-        _ server: CompressServer, _ reload: ReloadService, _ metrics: DaemonMetrics, metricsSocket: ListeningSocket?,
-        _ manager: ServiceManager
+        _ server: CompressServer, _ reload: ReloadService, _ metrics: DaemonMetrics, _ heartbeat: HeartbeatService,
+        metricsSocket: ListeningSocket?
     ) -> [ServiceGroupConfiguration.ServiceConfiguration] {
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = []
         func add(_ service: any Service, whenDone: Termination) {
             services.append(.init(service: service, successTerminationBehavior: whenDone))
         }
-        if manager.isPresent {
-            let limit = self.configuration.maxWindow
-            add(
-                HeartbeatService(manager: manager, maxWindow: limit, metrics: metrics, logger: self.logger),
-                whenDone: .ignore)
-        }
+        if heartbeat.manager.isPresent { add(heartbeat, whenDone: .ignore) }
         if let metricsSocket {
             add(MetricsService(page: MetricsPage(socket: metricsSocket), metrics: metrics), whenDone: .ignore)
         }
@@ -90,7 +89,7 @@ struct Daemon: Sendable {
         }
         add(
             RequestService(
-                server: server, grace: self.configuration.grace, manager: manager, logger: self.logger),
+                server: server, grace: self.configuration.grace, manager: heartbeat.manager, logger: self.logger),
             whenDone: .gracefullyShutdownGroup)
         return services
     }

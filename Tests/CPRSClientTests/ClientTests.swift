@@ -134,6 +134,50 @@ internal import Testing
         #expect(outcome.reason?.code == .unavailable, "\(String(describing: outcome.reason))")
     }
 
+    @Test("a daemon that is reached but does not speak is away after the time to connect")
+    func silent() async throws {
+        try await TemporaryFolder.with { folder in
+            // It listens and never accepts, as one that hangs.
+            let socket = try ListeningSocket.open(path: folder + "/silent.sock")
+            let client = CPRSClient(
+                ClientConfiguration(
+                    socketPath: folder + "/silent.sock", attempts: 1, connectTimeout: .milliseconds(100)))
+            let error = await #expect(throws: ClientError.self) { try await client.countTokens("text") }
+            #expect(error?.code == .unavailable, "\(String(describing: error))")
+            let call = await #expect(throws: ClientError.self) {
+                for try await _ in client.compress(Self.text, self.request) {}
+            }
+            #expect(call?.code == .unavailable, "\(String(describing: call))")
+            Glibc.close(socket.descriptor)
+        }
+    }
+
+    @Test("a user who may not connect is told so at once, in one attempt")
+    func refused() async throws {
+        try await Daemon.with(access: AccessRule(userIDs: [getuid() + 1])) { daemon in
+            var configuration = daemon.configuration
+            configuration.attempts = 1
+            // Longer than the test may take: it is the refusal that ends the call.
+            configuration.connectTimeout = .seconds(600)
+            for _ in 0..<20 {
+                let client = CPRSClient(configuration)
+                let error = await #expect(throws: ClientError.self) { try await client.countTokens("text") }
+                #expect(error?.code == .unavailable, "\(String(describing: error))")
+            }
+        }
+    }
+
+    @Test("the status says what runs and what ran")
+    func status() async throws {
+        try await Daemon.with { daemon in
+            let client = CPRSClient(daemon.configuration)
+            _ = try await client.compressed(Self.text, self.request)
+            let status = try await client.status()
+            #expect(status.isServing && status.model.name == "fake" && status.uptime > .zero)
+            #expect(status.activeRequests == 0 && status.admittedRequests == 1 && status.maxRequests == 128)
+        }
+    }
+
     @Test("a late daemon costs the timeout; the text comes back unchanged")
     func late() async throws {
         try await Daemon.with(delay: .seconds(30)) { daemon in

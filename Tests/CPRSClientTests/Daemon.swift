@@ -13,15 +13,15 @@ struct Daemon: Sendable {
     private let service: CompressService
 
     static func with<Result: Sendable>(
-        delay: Duration = .zero, _ body: (Daemon) async throws -> Result
+        delay: Duration = .zero, access: AccessRule = .everybody, _ body: (Daemon) async throws -> Result
     ) async throws -> Result {
         try await TemporaryFolder.with { folder in
-            try await Self.with(path: folder + "/cprsd.sock", delay: delay, body)
+            try await Self.with(path: folder + "/cprsd.sock", delay: delay, access: access, body)
         }
     }
 
     static func with<Result: Sendable>(
-        path: String, delay: Duration = .zero, _ body: (Daemon) async throws -> Result
+        path: String, delay: Duration = .zero, access: AccessRule = .everybody, _ body: (Daemon) async throws -> Result
     ) async throws -> Result {
         let scoring = CountingScoring(delay: delay)
         let model = ServedModel(
@@ -29,7 +29,7 @@ struct Daemon: Sendable {
             tokenizer: try Tokenizer(folder: SharedData.defaultModel), limits: FakeCritic().limits,
             trainedInstruction: nil, scoring: scoring)
         let service = CompressService(models: FixedModel(model), limits: .defaults)
-        let server = try CompressServer(socket: ListeningSocket.open(path: path), service: service)
+        let server = try CompressServer(socket: ListeningSocket.open(path: path), service: service, access: access)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
             defer { group.cancelAll() }

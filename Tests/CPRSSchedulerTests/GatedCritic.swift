@@ -19,6 +19,16 @@ final class GatedCritic: TokenCritic {
         return try self.inner.score(window)
     }
 
+    func score(_ windows: [CriticWindow]) throws(CPRSError) -> [CriticOutput] {
+        self.gate.note(batch: windows.compactMap(\.context.first))
+        if windows.contains(where: { $0.context.first == Self.poison }) {
+            throw CPRSError(code: .modelUnusable, message: "poison in a batch")
+        }
+        var outputs: [CriticOutput] = []
+        for window in windows { outputs.append(try self.score(window)) }
+        return outputs
+    }
+
     /// A window that begins with it fails.
     static let poison: TokenID = 666
 }
@@ -28,6 +38,7 @@ final class Gate: Sendable {
     private struct State {
         var isOpen = true
         var entered: [TokenID] = []
+        var batches: [[TokenID]] = []
         var goneCritics = 0
     }
 
@@ -39,12 +50,16 @@ final class Gate: Sendable {
 
     /// First context tokens of the windows whose calls began.
     var entered: [TokenID] { self.state.withLock { $0.entered } }
+    /// First context tokens of the windows of each call that took several.
+    var batches: [[TokenID]] { self.state.withLock { $0.batches } }
     var goneCritics: Int { self.state.withLock { $0.goneCritics } }
 
     func pass(_ window: CriticWindow) {
         self.state.withLock { $0.entered.append(window.context.first ?? -1) }
         while !self.state.withLock({ $0.isOpen }) { usleep(200) }
     }
+
+    func note(batch: [TokenID]) { self.state.withLock { $0.batches.append(batch) } }
 
     func criticIsGone() { self.state.withLock { $0.goneCritics += 1 } }
 }

@@ -175,6 +175,69 @@ struct WindowSchedulerTests {
         }
         // Six tokens each: the first alone, for it was alone when it came; then three, then three.
         #expect(scheduler.statistics.windows == 7 && scheduler.statistics.calls.count == 3)
+        #expect(gate.batches == [[1, 2, 3], [4, 5, 6]])
+    }
+
+    /// Holds the thread with window 0, queues windows by `submit`, and lets them go.
+    private func batched(
+        batchTokens: Int, _ submit: (WindowScheduler, SharedCritic, Gate) async throws -> [Task<Bool, Never>]
+    ) async throws -> (gate: Gate, succeeded: [Bool]) {
+        let scheduler = try WindowScheduler(limits: Self.limits)
+        let gate = Gate()
+        gate.shut()
+        let critic = Self.critic(gate, batchTokens: batchTokens)
+        let first = Self.submit(0, scheduler, critic, Self.owner(99))
+        try #require(await eventually { gate.entered.count == 1 })
+        let tasks = try await submit(scheduler, critic, gate)
+        gate.open()
+        _ = await first.value
+        var succeeded: [Bool] = []
+        for task in tasks { succeeded.append(await task.value) }
+        return (gate, succeeded)
+    }
+
+    private static func submit(
+        _ id: TokenID, _ scheduler: WindowScheduler, _ critic: SharedCritic, _ owner: WorkOwner
+    ) -> Task<Bool, Never> {
+        Task { (try? await scheduler.score(Self.window(id), with: critic, for: owner)) != nil }
+    }
+
+    @Test("a window in a batch that fails, or is cancelled, holds up and fails no other")
+    func batchNeighbours() async throws {
+        let (gate, succeeded) = try await self.batched(batchTokens: 60) { scheduler, critic, _ in
+            let ids: [TokenID] = [1, GatedCritic.poison, 2, 3]
+            var tasks: [Task<Bool, Never>] = []
+            for id in ids {
+                tasks.append(Self.submit(id, scheduler, critic, Self.owner()))
+                let count = tasks.count
+                try #require(await eventually { scheduler.statistics.queuedWindows == count })
+            }
+            tasks[2].cancel()
+            try #require(await eventually { scheduler.statistics.queuedWindows == 3 })
+            return tasks
+        }
+        #expect(succeeded == [true, false, false, true])
+        #expect(gate.batches == [[1, GatedCritic.poison, 3]])
+    }
+
+    @Test("a batch is filled in the queue's order: users in turn, interactive work before batch work")
+    func batchOrder() async throws {
+        let (gate, succeeded) = try await self.batched(batchTokens: 24) { scheduler, critic, _ in
+            let works: [(TokenID, WorkOwner)] = [
+                (30, WorkOwner(user: 3, request: 1, urgency: .batch)), (10, Self.owner(1)), (11, Self.owner(1)),
+                (12, Self.owner(1)), (20, Self.owner(2)), (21, Self.owner(2)), (22, Self.owner(2)),
+            ]
+            var tasks: [Task<Bool, Never>] = []
+            for (id, owner) in works {
+                tasks.append(Self.submit(id, scheduler, critic, owner))
+                let count = tasks.count
+                try #require(await eventually { scheduler.statistics.queuedWindows == count })
+            }
+            return tasks
+        }
+        #expect(succeeded.allSatisfy { $0 })
+        // Six tokens each, so four to a batch; 30 only when no interactive window is left.
+        #expect(gate.batches == [[10, 20, 11, 21], [12, 22, 30]])
     }
 
     @Test("an idle scheduler does not wake up")

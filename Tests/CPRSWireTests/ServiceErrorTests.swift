@@ -35,6 +35,21 @@ internal import Testing
         #expect(ServiceError(RPCError(code: .dataLoss, message: "")).reason == .internal)
     }
 
+    @Test("an error's details arrive as figures, whatever its sentence says")
+    func details() {
+        let text = ServiceError(
+            CPRSError(code: .invalidText, message: "broken at byte 9", details: .init(byteOffset: 42)))
+        #expect(text.byteOffset == 42)
+        let budget = ServiceError(
+            CPRSError(code: .budgetTooSmall, message: "too small", details: .init(minimumTokens: 12)))
+        #expect(budget.minimumTokens == 12)
+        let field = ServiceError(CPRSError(code: .invalidArgument, message: "no", details: .init(field: "window")))
+        #expect(field.field == "window_tokens")
+        let busy = ServiceError(
+            CPRSError(code: .overloaded, message: "full", details: .init(retryAfter: .milliseconds(1250))))
+        #expect(busy.retryAfter == .milliseconds(1250))
+    }
+
     @Test("the engine's figures are read from its sentences")
     func engine() {
         let text = ServiceError(CPRSError(code: .invalidText, message: "the text is not valid UTF-8 at byte 42 (0xFF)"))

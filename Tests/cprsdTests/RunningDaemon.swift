@@ -11,7 +11,7 @@ final class RunningDaemon {
     private let notifications: Int32
     private let errors = Pipe()
 
-    private static let binaries = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+    static let binaries = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
 
     /// - Parameters:
@@ -82,13 +82,16 @@ final class RunningDaemon {
     var client: CPRSClient { CPRSClient(ClientConfiguration(socketPath: self.socketPath, attempts: 1)) }
 
     /// Waits for a notification with that line; false after a minute without one.
-    func awaitNotification(_ line: String) -> Bool {
+    func awaitNotification(_ line: String) -> Bool { self.nextNotification { $0 == line } != nil }
+
+    /// Waits for a notification with a line that fits; nil after a minute without one.
+    func nextNotification(where fits: (Substring) -> Bool) -> Substring? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while true {
             let count = recv(self.notifications, &buffer, buffer.count, 0)
-            if count <= 0 { return false }
+            if count <= 0 { return nil }
             let lines = String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: "\n")
-            if lines.contains(Substring(line)) { return true }
+            if let line = lines.first(where: fits) { return line }
         }
     }
 

@@ -96,5 +96,6 @@ void cprs_random_bf16(uint16_t *restrict out, size_t count, uint64_t seed, uint6
 
 #include "cprs_attention.h"
 #include "cprs_gemm.h"
+#include "cprs_peak.h"
 
 #endif

@@ -1,6 +1,7 @@
 internal import CPRSWire
 internal import GRPCCore
 internal import GRPCNIOTransportHTTP2Posix
+internal import NIOCore
 internal import Synchronization
 
 /// The client's one connection, run by a task of its own from the first call on.
@@ -53,6 +54,12 @@ final class Connection: Sendable {
         // Decisions are small; a receiver that does not read must stop the daemon soon.
         config.http2.targetWindowSize = 256 << 10
         config.http2.authority = "localhost"
+        let timeout = configuration.connectTimeout
+        config.channelDebuggingCallbacks.onCreateTCPConnection = { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(FirstWordTimeout(timeout), position: .first)
+            }
+        }
         return try Transport(
             target: .unixDomainSocket(path: configuration.socketPath), transportSecurity: .plaintext, config: config)
     }

@@ -26,6 +26,8 @@ public struct Summary: Hashable, Sendable {
     public var scoring: Duration
     /// Tokenizing, cutting, selecting, hashing.
     public var engine: Duration
+    /// Parts of the forward passes.
+    public var stages: StageTimes
     /// SHA-256 of the input.
     public var inputSHA256: [UInt8]
     /// SHA-256 of the kept spans' bytes, one after the other; empty where the daemon did not hold the text.
@@ -46,6 +48,7 @@ public struct Summary: Hashable, Sendable {
         self.firstDecision = .microseconds(Int64(clamping: wire.timings.firstDecisionUs))
         self.scoring = .microseconds(Int64(clamping: wire.timings.scoringUs))
         self.engine = .microseconds(Int64(clamping: wire.timings.engineUs))
+        self.stages = StageTimes(wire.timings)
         self.inputSHA256 = [UInt8](wire: wire.inputSha256)
         self.keptSHA256 = [UInt8](wire: wire.keptSha256)
         self.recutTime = .seconds(Int(wire.recutSeconds))
@@ -60,6 +63,25 @@ public struct Summary: Hashable, Sendable {
         }
         guard digest(input) == self.inputSHA256 else { return false }
         return self.keptSHA256.isEmpty || digest(kept) == self.keptSHA256
+    }
+}
+
+/// Where the forward passes spent their time: sums over windows, which may have run at the same time.
+public struct StageTimes: Hashable, Sendable {
+    /// Normalisation, projections, rotary embedding.
+    public var qkv: Duration
+    /// Scores, softmax, weighted sums.
+    public var attention: Duration
+    /// Attention's output projection and the feed-forward block.
+    public var mlp: Duration
+    /// Embedding, last normalisation, both heads.
+    public var head: Duration
+
+    init(_ wire: Cprs_V1_Timings) {
+        self.qkv = .microseconds(Int64(clamping: wire.qkvUs))
+        self.attention = .microseconds(Int64(clamping: wire.attentionUs))
+        self.mlp = .microseconds(Int64(clamping: wire.mlpUs))
+        self.head = .microseconds(Int64(clamping: wire.headUs))
     }
 }
 

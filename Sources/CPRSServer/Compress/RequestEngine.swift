@@ -28,7 +28,7 @@ struct RequestEngine: Sendable {
                 self.preview = try Session(request, tokenizer: tokenizer, limits: limits)
             }
         } catch {
-            throw ServiceError(error, field: error.field)
+            throw ServiceError(error)
         }
         if plan.includesTokenScores {
             self.trace = TokenTrace(
@@ -136,16 +136,5 @@ struct RequestEngine: Sendable {
         let started = ContinuousClock.now
         defer { self.timings.engineRan(for: ContinuousClock.now - started) }
         do { try step(&self) } catch { throw ServiceError(error) }
-    }
-}
-
-extension CPRSError {
-    /// The field of a request that the engine's check refused, by the words that its sentences use.
-    fileprivate var field: String? {
-        guard self.code == .invalidArgument else { return nil }
-        if self.message.hasPrefix("window ") { return "window_tokens" }
-        if self.message.hasPrefix("instruction and query ") { return "query" }
-        if self.message.hasPrefix("tags ") { return "tags" }
-        return self.message.contains("regex") || self.message.contains("expression") ? "selection.keep_regexes" : nil
     }
 }

@@ -5,6 +5,26 @@ package import CPRSTokenizer
 package protocol ModelProviding: Sendable {
     /// The model for a request that starts now. The request keeps it to its end.
     func current() -> ServedModel
+    /// How busy the scoring is.
+    var load: ScoringLoad { get }
+}
+
+/// How busy the scoring is; zeros where nobody counts.
+package struct ScoringLoad: Hashable, Sendable {
+    /// Windows that wait to be scored.
+    package var queuedWindows = 0
+    /// Their tokens, prompts included.
+    package var queuedTokens = 0
+    /// Windows that were scored.
+    package var scoredWindows = 0
+    /// Their tokens, prompts included.
+    package var scoredTokens = 0
+    /// Tokens that one second of scoring took so far; nil before the first window.
+    package var tokensPerSecond: Double?
+    /// How long what waits now will take; nil where that is not known.
+    package var backlog: Duration?
+
+    package init() {}
 }
 
 /// A model as a request sees it.
@@ -42,4 +62,6 @@ package struct FixedModel: ModelProviding {
     package init(_ model: ServedModel) { self.model = model }
 
     package func current() -> ServedModel { self.model }
+
+    package var load: ScoringLoad { ScoringLoad() }
 }

@@ -11,7 +11,9 @@ extension CompressService {
     ) async throws {
         var wasAdmitted = false
         do {
-            try await self.gate.withPermit(userID: name.client.userID) {
+            try await self.gate.withPermit(
+                userID: name.client.userID, retryAfter: { self.models.load.backlog }
+            ) {
                 wasAdmitted = true
                 self.observer.record(.admitted(name))
                 try await self.run(plan, name: name, source: source, send: send)

@@ -12,6 +12,7 @@ package final class CompressService: Sendable {
     let store: RecutStore
     /// Who may start a request.
     package let gate: AdmissionGate
+    private let began = ContinuousClock.now
 
     package init(models: any ModelProviding, limits: ServiceLimits, observer: any ServiceObserver = SilentObserver()) {
         self.models = models
@@ -88,7 +89,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
     ) async throws -> ServerResponse<Cprs_V1_CountTokensResponse> {
         let scope = CallScope(request.metadata)
         return try await scope.run(context) {
-            try await self.gate.withPermit(userID: scope.userID) {
+            try await self.gate.withPermit(userID: scope.userID, retryAfter: { self.models.load.backlog }) {
                 let model = self.models.current()
                 var tokenizer = StreamingTokenizer(model.tokenizer, specialTokens: .text)
                 var response = Cprs_V1_CountTokensResponse()
@@ -116,6 +117,25 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
         response.model = model.wire
         response.limits = self.limits.wire
         response.presets = Preset.all.map { $0.resolved(trained: model.trainedInstruction).wire }
+        return ServerResponse(message: response)
+    }
+
+    package func getStatus(
+        request: ServerRequest<Cprs_V1_GetStatusRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Cprs_V1_GetStatusResponse> {
+        let load = self.models.load
+        var response = Cprs_V1_GetStatusResponse()
+        response.model = self.models.current().wire
+        response.serving = !self.gate.isDraining
+        response.uptimeMs = UInt64((ContinuousClock.now - self.began).seconds * 1000)
+        response.activeRequests = UInt32(self.gate.active)
+        response.admittedRequests = UInt64(self.gate.admitted)
+        response.queuedWindows = UInt64(load.queuedWindows)
+        response.queuedTokens = UInt64(load.queuedTokens)
+        response.scoredWindows = UInt64(load.scoredWindows)
+        response.scoredTokens = UInt64(load.scoredTokens)
+        response.tokensPerSecond = load.tokensPerSecond ?? 0
+        response.limits = self.limits.wire
         return ServerResponse(message: response)
     }
 

@@ -46,20 +46,20 @@ package struct ServiceError: Error, Hashable, Sendable {
 extension ServiceError {
     /// An error of the engine or the model.
     ///
-    /// - Parameter field: the field of the request that the failing step came from, if it is known.
-    package init(_ error: CPRSError, field: String? = nil) {
+    /// Figures come from the error's details; where a thrower gives none, from the sentence.
+    package init(_ error: CPRSError) {
         switch error.code {
-        case .invalidArgument: self.init(.invalidArgument, error.message, field: field)
+        case .invalidArgument:
+            self.init(.invalidArgument, error.message, field: Self.field(of: error))
         case .invalidText:
             self.init(.invalidText, error.message, field: "chunk.text")
-            // The core's error carries its figures in the sentence alone.
-            self.byteOffset = Self.number(in: error.message, after: "byte ")
+            self.byteOffset = error.details.byteOffset ?? Self.number(in: error.message, after: "byte ")
         case .budgetTooSmall:
             self.init(.budgetTooSmall, error.message, field: "selection.budget")
-            self.minimumTokens = Self.number(in: error.message, after: "at least ")
+            self.minimumTokens = error.details.minimumTokens ?? Self.number(in: error.message, after: "at least ")
         case .overloaded:
             self.init(.overloaded, error.message)
-            self.retryAfter = Self.overloadDelay
+            self.retryAfter = error.details.retryAfter ?? Self.overloadDelay
         case .cancelled: self.init(.cancelled, error.message)
         default: self.init(.internal, error.message)
         }
@@ -67,6 +67,21 @@ extension ServiceError {
 
     /// When a full queue is worth another try.
     package static let overloadDelay: Duration = .milliseconds(500)
+
+    /// The field that the engine refused, by its name in the protocol.
+    private static func field(of error: CPRSError) -> String? {
+        let names = [
+            "window": "window_tokens", "query": "query", "tags": "tags", "instruction": "instruction",
+            "threshold": "selection.threshold", "maxTokens": "selection.max_tokens", "ratio": "selection.ratio",
+            "keepLiterals": "selection.keep_literals", "keepRegexes": "selection.keep_regexes",
+        ]
+        if let field = error.details.field { return names[field] ?? field }
+        if error.message.hasPrefix("window ") { return "window_tokens" }
+        if error.message.hasPrefix("instruction and query ") { return "query" }
+        if error.message.hasPrefix("tags ") { return "tags" }
+        let isPattern = error.message.contains("regex") || error.message.contains("expression")
+        return isPattern ? "selection.keep_regexes" : nil
+    }
 
     private static func number(in message: String, after marker: String) -> Int? {
         guard let start = message.firstRange(of: marker)?.upperBound else { return nil }

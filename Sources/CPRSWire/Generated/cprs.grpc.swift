@@ -94,6 +94,19 @@ package enum Cprs_V1_ContextCompressor: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "GetStatus" metadata.
+        package enum GetStatus: Sendable {
+            /// Request type for "GetStatus".
+            package typealias Input = Cprs_V1_GetStatusRequest
+            /// Response type for "GetStatus".
+            package typealias Output = Cprs_V1_GetStatusResponse
+            /// Descriptor for "GetStatus".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "cprs.v1.ContextCompressor"),
+                method: "GetStatus",
+                type: .unary
+            )
+        }
         /// Namespace for "Recut" metadata.
         package enum Recut: Sendable {
             /// Request type for "Recut".
@@ -113,6 +126,7 @@ package enum Cprs_V1_ContextCompressor: Sendable {
             CompressText.descriptor,
             CountTokens.descriptor,
             GetModelInfo.descriptor,
+            GetStatus.descriptor,
             Recut.descriptor
         ]
     }
@@ -218,6 +232,24 @@ extension Cprs_V1_ContextCompressor {
             request: GRPCCore.StreamingServerRequest<Cprs_V1_GetModelInfoRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Cprs_V1_GetModelInfoResponse>
+
+        /// Handle the "GetStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Says how busy this server is; answers while it is stopping, too.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Cprs_V1_GetStatusRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Cprs_V1_GetStatusResponse` messages.
+        func getStatus(
+            request: GRPCCore.StreamingServerRequest<Cprs_V1_GetStatusRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Cprs_V1_GetStatusResponse>
 
         /// Handle the "Recut" method.
         ///
@@ -328,6 +360,24 @@ extension Cprs_V1_ContextCompressor {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Cprs_V1_GetModelInfoResponse>
 
+        /// Handle the "GetStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Says how busy this server is; answers while it is stopping, too.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Cprs_V1_GetStatusRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Cprs_V1_GetStatusResponse` message.
+        func getStatus(
+            request: GRPCCore.ServerRequest<Cprs_V1_GetStatusRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Cprs_V1_GetStatusResponse>
+
         /// Handle the "Recut" method.
         ///
         /// > Source IDL Documentation:
@@ -436,6 +486,24 @@ extension Cprs_V1_ContextCompressor {
             context: GRPCCore.ServerContext
         ) async throws -> Cprs_V1_GetModelInfoResponse
 
+        /// Handle the "GetStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Says how busy this server is; answers while it is stopping, too.
+        ///
+        /// - Parameters:
+        ///   - request: A `Cprs_V1_GetStatusRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Cprs_V1_GetStatusResponse` to respond with.
+        func getStatus(
+            request: Cprs_V1_GetStatusRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Cprs_V1_GetStatusResponse
+
         /// Handle the "Recut" method.
         ///
         /// > Source IDL Documentation:
@@ -509,6 +577,17 @@ extension Cprs_V1_ContextCompressor.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Cprs_V1_ContextCompressor.Method.GetStatus.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Cprs_V1_GetStatusRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Cprs_V1_GetStatusResponse>(),
+            handler: { request, context in
+                try await self.getStatus(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Cprs_V1_ContextCompressor.Method.Recut.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Cprs_V1_RecutRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Cprs_V1_CompressResponse>(),
@@ -552,6 +631,17 @@ extension Cprs_V1_ContextCompressor.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Cprs_V1_GetModelInfoResponse> {
         let response = try await self.getModelInfo(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func getStatus(
+        request: GRPCCore.StreamingServerRequest<Cprs_V1_GetStatusRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Cprs_V1_GetStatusResponse> {
+        let response = try await self.getStatus(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -622,6 +712,19 @@ extension Cprs_V1_ContextCompressor.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Cprs_V1_GetModelInfoResponse> {
         return GRPCCore.ServerResponse<Cprs_V1_GetModelInfoResponse>(
             message: try await self.getModelInfo(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func getStatus(
+        request: GRPCCore.ServerRequest<Cprs_V1_GetStatusRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Cprs_V1_GetStatusResponse> {
+        return GRPCCore.ServerResponse<Cprs_V1_GetStatusResponse>(
+            message: try await self.getStatus(
                 request: request.message,
                 context: context
             ),
@@ -753,6 +856,29 @@ extension Cprs_V1_ContextCompressor {
             deserializer: some GRPCCore.MessageDeserializer<Cprs_V1_GetModelInfoResponse>,
             options: GRPCCore.CallOptions,
             onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Cprs_V1_GetModelInfoResponse>) async throws -> Result
+        ) async throws -> Result where Result: Sendable
+
+        /// Call the "GetStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Says how busy this server is; answers while it is stopping, too.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Cprs_V1_GetStatusRequest` message.
+        ///   - serializer: A serializer for `Cprs_V1_GetStatusRequest` messages.
+        ///   - deserializer: A deserializer for `Cprs_V1_GetStatusResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        func getStatus<Result>(
+            request: GRPCCore.ClientRequest<Cprs_V1_GetStatusRequest>,
+            serializer: some GRPCCore.MessageSerializer<Cprs_V1_GetStatusRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Cprs_V1_GetStatusResponse>,
+            options: GRPCCore.CallOptions,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Cprs_V1_GetStatusResponse>) async throws -> Result
         ) async throws -> Result where Result: Sendable
 
         /// Call the "Recut" method.
@@ -939,6 +1065,40 @@ extension Cprs_V1_ContextCompressor {
             )
         }
 
+        /// Call the "GetStatus" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > Says how busy this server is; answers while it is stopping, too.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Cprs_V1_GetStatusRequest` message.
+        ///   - serializer: A serializer for `Cprs_V1_GetStatusRequest` messages.
+        ///   - deserializer: A deserializer for `Cprs_V1_GetStatusResponse` messages.
+        ///   - options: Options to apply to this RPC.
+        ///   - handleResponse: A closure which handles the response and returns its result to
+        ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+        ///       already finished.
+        /// - Returns: The result of `handleResponse`.
+        package func getStatus<Result>(
+            request: GRPCCore.ClientRequest<Cprs_V1_GetStatusRequest>,
+            serializer: some GRPCCore.MessageSerializer<Cprs_V1_GetStatusRequest>,
+            deserializer: some GRPCCore.MessageDeserializer<Cprs_V1_GetStatusResponse>,
+            options: GRPCCore.CallOptions = .defaults,
+            onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Cprs_V1_GetStatusResponse>) async throws -> Result = { response in
+                try response.message
+            }
+        ) async throws -> Result where Result: Sendable {
+            try await self.client.unary(
+                request: request,
+                descriptor: Cprs_V1_ContextCompressor.Method.GetStatus.descriptor,
+                serializer: serializer,
+                deserializer: deserializer,
+                options: options,
+                onResponse: handleResponse
+            )
+        }
+
         /// Call the "Recut" method.
         ///
         /// > Source IDL Documentation:
@@ -1095,6 +1255,35 @@ extension Cprs_V1_ContextCompressor.ClientProtocol {
             request: request,
             serializer: GRPCProtobuf.ProtobufSerializer<Cprs_V1_GetModelInfoRequest>(),
             deserializer: GRPCProtobuf.ProtobufDeserializer<Cprs_V1_GetModelInfoResponse>(),
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetStatus" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Says how busy this server is; answers while it is stopping, too.
+    ///
+    /// - Parameters:
+    ///   - request: A request containing a single `Cprs_V1_GetStatusRequest` message.
+    ///   - options: Options to apply to this RPC.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getStatus<Result>(
+        request: GRPCCore.ClientRequest<Cprs_V1_GetStatusRequest>,
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Cprs_V1_GetStatusResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        try await self.getStatus(
+            request: request,
+            serializer: GRPCProtobuf.ProtobufSerializer<Cprs_V1_GetStatusRequest>(),
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Cprs_V1_GetStatusResponse>(),
             options: options,
             onResponse: handleResponse
         )
@@ -1266,6 +1455,39 @@ extension Cprs_V1_ContextCompressor.ClientProtocol {
             metadata: metadata
         )
         return try await self.getModelInfo(
+            request: request,
+            options: options,
+            onResponse: handleResponse
+        )
+    }
+
+    /// Call the "GetStatus" method.
+    ///
+    /// > Source IDL Documentation:
+    /// >
+    /// > Says how busy this server is; answers while it is stopping, too.
+    ///
+    /// - Parameters:
+    ///   - message: request message to send.
+    ///   - metadata: Additional metadata to send, defaults to empty.
+    ///   - options: Options to apply to this RPC, defaults to `.defaults`.
+    ///   - handleResponse: A closure which handles the response and returns its result to
+    ///       the caller. Returning from the closure will cancel the RPC if it hasn't
+    ///       already finished.
+    /// - Returns: The result of `handleResponse`.
+    package func getStatus<Result>(
+        _ message: Cprs_V1_GetStatusRequest,
+        metadata: GRPCCore.Metadata = [:],
+        options: GRPCCore.CallOptions = .defaults,
+        onResponse handleResponse: @Sendable @escaping (GRPCCore.ClientResponse<Cprs_V1_GetStatusResponse>) async throws -> Result = { response in
+            try response.message
+        }
+    ) async throws -> Result where Result: Sendable {
+        let request = GRPCCore.ClientRequest<Cprs_V1_GetStatusRequest>(
+            message: message,
+            metadata: metadata
+        )
+        return try await self.getStatus(
             request: request,
             options: options,
             onResponse: handleResponse

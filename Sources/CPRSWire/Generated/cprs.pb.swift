@@ -998,6 +998,98 @@ package nonisolated struct Cprs_V1_GetModelInfoResponse: Sendable {
   fileprivate var _limits: Cprs_V1_Limits? = nil
 }
 
+package nonisolated struct Cprs_V1_GetStatusRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Cprs_V1_GetStatusResponse: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The model that a request would get now.
+  package var model: Cprs_V1_ModelInfo {
+    get {_storage._model ?? Cprs_V1_ModelInfo()}
+    set {_uniqueStorage()._model = newValue}
+  }
+  /// Returns true if `model` has been explicitly set.
+  package var hasModel: Bool {_storage._model != nil}
+  /// Clears the value of `model`. Subsequent reads from it will return its default value.
+  package mutating func clearModel() {_uniqueStorage()._model = nil}
+
+  /// False while the server is stopping: new requests are refused.
+  package var serving: Bool {
+    get {_storage._serving}
+    set {_uniqueStorage()._serving = newValue}
+  }
+
+  /// Milliseconds since the server started.
+  package var uptimeMs: UInt64 {
+    get {_storage._uptimeMs}
+    set {_uniqueStorage()._uptimeMs = newValue}
+  }
+
+  /// Requests that run now, and all that were admitted.
+  package var activeRequests: UInt32 {
+    get {_storage._activeRequests}
+    set {_uniqueStorage()._activeRequests = newValue}
+  }
+
+  package var admittedRequests: UInt64 {
+    get {_storage._admittedRequests}
+    set {_uniqueStorage()._admittedRequests = newValue}
+  }
+
+  /// Windows that wait to be scored, and their tokens, prompts included.
+  package var queuedWindows: UInt64 {
+    get {_storage._queuedWindows}
+    set {_uniqueStorage()._queuedWindows = newValue}
+  }
+
+  package var queuedTokens: UInt64 {
+    get {_storage._queuedTokens}
+    set {_uniqueStorage()._queuedTokens = newValue}
+  }
+
+  /// Windows that were scored, and their tokens, prompts included.
+  package var scoredWindows: UInt64 {
+    get {_storage._scoredWindows}
+    set {_uniqueStorage()._scoredWindows = newValue}
+  }
+
+  package var scoredTokens: UInt64 {
+    get {_storage._scoredTokens}
+    set {_uniqueStorage()._scoredTokens = newValue}
+  }
+
+  /// Tokens that one second of scoring took so far; 0 before the first window.
+  package var tokensPerSecond: Double {
+    get {_storage._tokensPerSecond}
+    set {_uniqueStorage()._tokensPerSecond = newValue}
+  }
+
+  package var limits: Cprs_V1_Limits {
+    get {_storage._limits ?? Cprs_V1_Limits()}
+    set {_uniqueStorage()._limits = newValue}
+  }
+  /// Returns true if `limits` has been explicitly set.
+  package var hasLimits: Bool {_storage._limits != nil}
+  /// Clears the value of `limits`. Subsequent reads from it will return its default value.
+  package mutating func clearLimits() {_uniqueStorage()._limits = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
 package nonisolated struct Cprs_V1_PresetInfo: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2321,6 +2413,165 @@ nonisolated extension Cprs_V1_GetModelInfoResponse: SwiftProtobuf.Message, Swift
     if lhs._model != rhs._model {return false}
     if lhs._limits != rhs._limits {return false}
     if lhs.presets != rhs.presets {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cprs_V1_GetStatusRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetStatusRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cprs_V1_GetStatusRequest, rhs: Cprs_V1_GetStatusRequest) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Cprs_V1_GetStatusResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GetStatusResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}model\0\u{1}serving\0\u{3}uptime_ms\0\u{3}active_requests\0\u{3}admitted_requests\0\u{3}queued_windows\0\u{3}queued_tokens\0\u{3}scored_windows\0\u{3}scored_tokens\0\u{3}tokens_per_second\0\u{1}limits\0")
+
+  fileprivate class _StorageClass {
+    var _model: Cprs_V1_ModelInfo? = nil
+    var _serving: Bool = false
+    var _uptimeMs: UInt64 = 0
+    var _activeRequests: UInt32 = 0
+    var _admittedRequests: UInt64 = 0
+    var _queuedWindows: UInt64 = 0
+    var _queuedTokens: UInt64 = 0
+    var _scoredWindows: UInt64 = 0
+    var _scoredTokens: UInt64 = 0
+    var _tokensPerSecond: Double = 0
+    var _limits: Cprs_V1_Limits? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _model = source._model
+      _serving = source._serving
+      _uptimeMs = source._uptimeMs
+      _activeRequests = source._activeRequests
+      _admittedRequests = source._admittedRequests
+      _queuedWindows = source._queuedWindows
+      _queuedTokens = source._queuedTokens
+      _scoredWindows = source._scoredWindows
+      _scoredTokens = source._scoredTokens
+      _tokensPerSecond = source._tokensPerSecond
+      _limits = source._limits
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._model) }()
+        case 2: try { try decoder.decodeSingularBoolField(value: &_storage._serving) }()
+        case 3: try { try decoder.decodeSingularUInt64Field(value: &_storage._uptimeMs) }()
+        case 4: try { try decoder.decodeSingularUInt32Field(value: &_storage._activeRequests) }()
+        case 5: try { try decoder.decodeSingularUInt64Field(value: &_storage._admittedRequests) }()
+        case 6: try { try decoder.decodeSingularUInt64Field(value: &_storage._queuedWindows) }()
+        case 7: try { try decoder.decodeSingularUInt64Field(value: &_storage._queuedTokens) }()
+        case 8: try { try decoder.decodeSingularUInt64Field(value: &_storage._scoredWindows) }()
+        case 9: try { try decoder.decodeSingularUInt64Field(value: &_storage._scoredTokens) }()
+        case 10: try { try decoder.decodeSingularDoubleField(value: &_storage._tokensPerSecond) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._limits) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._model {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if _storage._serving != false {
+        try visitor.visitSingularBoolField(value: _storage._serving, fieldNumber: 2)
+      }
+      if _storage._uptimeMs != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._uptimeMs, fieldNumber: 3)
+      }
+      if _storage._activeRequests != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._activeRequests, fieldNumber: 4)
+      }
+      if _storage._admittedRequests != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._admittedRequests, fieldNumber: 5)
+      }
+      if _storage._queuedWindows != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._queuedWindows, fieldNumber: 6)
+      }
+      if _storage._queuedTokens != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._queuedTokens, fieldNumber: 7)
+      }
+      if _storage._scoredWindows != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._scoredWindows, fieldNumber: 8)
+      }
+      if _storage._scoredTokens != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._scoredTokens, fieldNumber: 9)
+      }
+      if _storage._tokensPerSecond.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._tokensPerSecond, fieldNumber: 10)
+      }
+      try { if let v = _storage._limits {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Cprs_V1_GetStatusResponse, rhs: Cprs_V1_GetStatusResponse) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._model != rhs_storage._model {return false}
+        if _storage._serving != rhs_storage._serving {return false}
+        if _storage._uptimeMs != rhs_storage._uptimeMs {return false}
+        if _storage._activeRequests != rhs_storage._activeRequests {return false}
+        if _storage._admittedRequests != rhs_storage._admittedRequests {return false}
+        if _storage._queuedWindows != rhs_storage._queuedWindows {return false}
+        if _storage._queuedTokens != rhs_storage._queuedTokens {return false}
+        if _storage._scoredWindows != rhs_storage._scoredWindows {return false}
+        if _storage._scoredTokens != rhs_storage._scoredTokens {return false}
+        if _storage._tokensPerSecond != rhs_storage._tokensPerSecond {return false}
+        if _storage._limits != rhs_storage._limits {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import CPRSClient
 internal import CPRSCore
 
 @main
@@ -13,13 +14,13 @@ struct CPRS: ParsableCommand {
               cprs compress book.txt --query "Who lives at 221B Baker Street?"
               cat *.log | cprs compress - --query "Why did the upload fail?" --granularity line --max-tokens 800
 
-            Exit codes: 0 success, 1 a check failed (golden), 64 wrong usage, 65 bad input, 66 no such file or unusable \
-            model, 70 a defect in cprs, 74 output could not be written.
+            Exit codes: 0 success, 1 a check failed (golden, verify, status), 64 wrong usage, 65 bad input, 66 no such file or unusable \
+            model, 69 the daemon that was asked for is away or refuses, 70 a defect in cprs, 74 output could not be written.
             """,
         version: "0.1.0",
         subcommands: [
-            CompressCommand.self, TokenizeCommand.self, PackCommand.self, InspectCommand.self, BenchCommand.self,
-            GoldenCommand.self,
+            CompressCommand.self, StatusCommand.self, VerifyCommand.self, TokenizeCommand.self, PackCommand.self,
+            InspectCommand.self, BenchCommand.self, GoldenCommand.self,
         ])
 
     /// Runs the command line and turns our errors into one line and a documented exit code.
@@ -30,6 +31,9 @@ struct CPRS: ParsableCommand {
         } catch let error as CPRSError {
             Console.note("cprs: \(error.message)")
             Self.exit(withError: ExitCode(error.code.exitCode))
+        } catch let error as ClientError {
+            Console.note("cprs: \(error.message)")
+            Self.exit(withError: ExitCode(error.exitCode))
         } catch {
             Self.exit(withError: error)
         }

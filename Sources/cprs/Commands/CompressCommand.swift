@@ -1,10 +1,12 @@
 internal import ArgumentParser
+internal import CPRSClient
 internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSSegmentation
 internal import CPRSTensors
+internal import CPRSWire
 
 struct CompressCommand: ParsableCommand {
     enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
@@ -17,7 +19,8 @@ struct CompressCommand: ParsableCommand {
         discussion: """
             The output is made of slices of the input, unchanged and in document order. Without a budget, decisions are \
             printed while later text is still being read; with --max-tokens or --ratio the best-scored units are \
-            printed at the end.
+            printed at the end. A daemon (cprsd) whose socket exists computes, else this process does; the result is the \
+            same.
 
               cprs compress contract.txt --query "When does the agreement end?"
               cprs compress book.txt --query "Who is Irene Adler?" --max-tokens 300 --format json
@@ -54,6 +57,11 @@ struct CompressCommand: ParsableCommand {
     var format: OutputFormat = .text
 
     @OptionGroup var modelOptions: ModelOptions
+    @OptionGroup var daemonOptions: DaemonOptions
+
+    @Option(
+        help: ArgumentHelp("Write digests of the text, of what is kept and of the model; see verify.", valueName: "file"))
+    var receipt: String?
 
     @OptionGroup var precisionOptions: PrecisionOptions
 
@@ -62,27 +70,72 @@ struct CompressCommand: ParsableCommand {
 
     func run() throws {
         let openStarted = ContinuousClock.now
-        var request = CompressionRequest(preset: .fact, query: self.query)
+        var request = CPRSEngine.CompressionRequest(preset: .fact, query: self.query)
         try self.selection.apply(to: &request)
         request.windowTokens = self.window
         try request.validate()
         let preset = try self.namedPreset()
-        let source = try ContextSource(path: self.file)
+        try self.checkTask(preset)
+        let place = try self.daemonOptions.place(self.modelOptions, self.precisionOptions)
+        let receipt = try self.receipt.map { path throws(CPRSError) in try OutputFile(path: path) }
+        let source = try ContextSource(path: self.file, isHashed: receipt != nil)
+        let progress =
+            !self.quiet && Console.errorIsTerminal ? ProgressBar(totalBytes: source.totalBytes) : nil
+        let output = ResultOutput(source: source, writer: self.writer(), query: self.query, progress: progress)
 
+        let summary: CompressionSummary
+        if let answer = try self.askDaemon(place, request, preset, source, output) {
+            summary = answer
+            output.finish(summary, openSeconds: 0)
+        } else {
+            let model = try self.open(output, receipt)
+            self.chooseInstruction(&request, preset: preset, model: model)
+            let session = try model.session(for: request)
+            let openSeconds = (ContinuousClock.now - openStarted).seconds
+            var run = CompressionRun(
+                session: session, critic: model.critic, source: source, output: output, progress: progress)
+            summary = try run.execute()
+            output.finish(summary, openSeconds: openSeconds)
+        }
+        if let receipt, let text = output.receipt(summary)?.json { try receipt.write(text) }
+        self.report(summary)
+    }
+
+    /// Lets the daemon compute; nil if this process has to.
+    ///
+    /// - Throws: `ClientError` if the daemon refuses what this process would refuse too, or if nothing else will do.
+    private func askDaemon(
+        _ place: DaemonOptions.Place, _ request: CPRSEngine.CompressionRequest, _ preset: Preset?,
+        _ source: ContextSource, _ output: ResultOutput
+    ) throws -> CompressionSummary? {
+        guard case .daemon(let path, let isDemanded) = place else { return nil }
+        var request = request
+        if let instruction = self.instruction { request.instruction = instruction }
+        request.tags = self.tags
+        let run = DaemonRun(
+            socketPath: path,
+            request: DaemonRequest(
+                request, preset: self.instruction == nil ? preset ?? .fact : nil,
+                granularity: self.selection.granularity),
+            source: source)
+        do { return try run.execute(output) } catch let error as ClientError {
+            guard !isDemanded, error.isAboutTheDaemon, !output.hasBegun, source.rewind() else { throw error }
+            Console.note("cprs: no answer from the daemon at \(path), computing here: \(error.message)")
+            return nil
+        }
+    }
+
+    private func open(_ output: ResultOutput, _ receipt: OutputFile?) throws(CPRSError) -> LoadedModel {
+        let path = try self.modelOptions.path()
         let model = try LoadedModel(
-            path: self.modelOptions.path(), threads: self.modelOptions.threadCount, windowTokens: self.window,
+            path: path, threads: self.modelOptions.threadCount, windowTokens: self.window,
             precision: self.precisionOptions.precision)
         self.reportPacking(model)
-        self.chooseInstruction(&request, preset: preset, model: model)
-        try self.checkQuery(preset: preset)
-        let session = try model.session(for: request)
-        let openSeconds = (ContinuousClock.now - openStarted).seconds
-        var run = CompressionRun(
-            session: session, critic: model.critic, source: source, writer: self.writer(),
-            showsProgress: !self.quiet && Console.errorIsTerminal)
-        let summary = try run.execute(
-            heading: ResultHeading(model: model.name, source: source.name, query: self.query), openSeconds: openSeconds)
-        self.report(summary, request)
+        // A folder's digest reads all weights, and only a receipt needs it.
+        var digest = model.digest ?? ""
+        if digest.isEmpty, receipt != nil { digest = try ModelDigest.sha256(folder: path) }
+        output.model = ModelIdentity(name: model.name, sha256: digest)
+        return model
     }
 
     private func namedPreset() throws(CPRSError) -> Preset? {
@@ -98,7 +151,9 @@ struct CompressCommand: ParsableCommand {
     }
 
     /// The caller's instruction, else the preset's in the wording the model was trained on, else `fact`'s.
-    private func chooseInstruction(_ request: inout CompressionRequest, preset: Preset?, model: LoadedModel) {
+    private func chooseInstruction(
+        _ request: inout CPRSEngine.CompressionRequest, preset: Preset?, model: LoadedModel
+    ) {
         let wanted = preset ?? .fact
         let chosen = model.preset(wanted.name) ?? wanted
         request.instruction = self.instruction ?? chosen.instruction
@@ -107,7 +162,14 @@ struct CompressCommand: ParsableCommand {
         request.granularity = self.selection.granularity ?? chosen.granularity
     }
 
-    private func checkQuery(preset: Preset?) throws(CPRSError) {
+    /// Checks what the two places would refuse in different words.
+    private func checkTask(_ preset: Preset?) throws(CPRSError) {
+        if let window = self.window, window < 1 {
+            throw CPRSError(code: .invalidArgument, message: "window must be at least 1 token (got \(window))")
+        }
+        if self.instruction?.isEmpty == true {
+            throw CPRSError(code: .invalidArgument, message: "--instruction must not be empty")
+        }
         let needsQuery = self.instruction == nil && (preset ?? .fact).needsQuery
         if needsQuery, self.query.isEmpty {
             throw CPRSError(
@@ -133,7 +195,7 @@ struct CompressCommand: ParsableCommand {
                 + "\(Format.fixed(model.critic.packingTime.seconds, 1)) s; `cprs pack` does it once")
     }
 
-    private func report(_ summary: CompressionSummary, _ request: CompressionRequest) {
+    private func report(_ summary: CompressionSummary) {
         if summary.keptSpans == 0 {
             let best = summary.bestDroppedScore.map { "; the best score was \(Format.fixed(Double($0), 3))" } ?? ""
             Console.note("cprs: nothing was kept\(best): try a lower --threshold, or a budget such as --ratio 0.05")

@@ -8,7 +8,7 @@ enum Console {
     /// Whether a person is looking at standard output.
     static var outputIsTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
-    // The command line prints from its one main thread only.
+    // One at a time prints: the main thread, or the task that it waits for.
     nonisolated(unsafe) private static var buffer: [UInt8] = []
     private static let bufferBytes = 1 << 16
 

@@ -1,11 +1,12 @@
 internal import CPRSCore
+internal import Synchronization
 
 /// One line on the terminal that says how far a compression is and how long it will take.
-struct ProgressBar {
+final class ProgressBar: Sendable {
     private static let width = 24
     private let clock = ContinuousClock()
     private let started: ContinuousClock.Instant
-    private var drawn: ContinuousClock.Instant?
+    private let drawn = Mutex<ContinuousClock.Instant?>(nil)
     private let totalBytes: Int?
 
     /// Starts the clock; draws nothing yet.
@@ -18,14 +19,21 @@ struct ProgressBar {
     ///
     /// - Parameters:
     ///   - bytes: bytes whose decision is known.
-    ///   - tokens: tokens scored so far.
-    mutating func update(bytes: Int, tokens: Int) {
+    ///   - tokens: tokens scored so far; nil if they are counted elsewhere.
+    func update(bytes: Int, tokens: Int?) {
         let now = self.clock.now
-        if let drawn, now - drawn < .milliseconds(100) { return }
-        self.drawn = now
+        let isDue = self.drawn.withLock { drawn in
+            if let last = drawn, now - last < .milliseconds(100) { return false }
+            drawn = now
+            return true
+        }
+        guard isDue else { return }
         let seconds = (now - self.started).seconds
-        let speed = seconds > 0 ? Double(tokens) / seconds : 0
-        var line = "\(Format.grouped(tokens)) tokens  \(Format.grouped(Int(speed))) tokens/s"
+        var line = Format.bytes(bytes)
+        if let tokens {
+            let speed = seconds > 0 ? Double(tokens) / seconds : 0
+            line = "\(Format.grouped(tokens)) tokens  \(Format.grouped(Int(speed))) tokens/s"
+        }
         if let total = self.totalBytes, total > 0 {
             let share = min(1, Double(bytes) / Double(total))
             let filled = Int(share * Double(Self.width))
@@ -38,6 +46,6 @@ struct ProgressBar {
 
     /// Removes the line.
     func clear() {
-        if self.drawn != nil { Console.error("\r\u{1B}[K") }
+        if self.drawn.withLock({ $0 }) != nil { Console.error("\r\u{1B}[K") }
     }
 }

@@ -3,7 +3,7 @@ internal import CPRSEngine
 /// Prints a compression's result while it comes in.
 ///
 /// Calls arrive in document order and cover the context: every byte is passed once, as kept or as dropped.
-protocol ResultWriter {
+protocol ResultWriter: Sendable {
     /// Whether ``dropped(_:)`` wants the text; reading it again costs time.
     var wantsDropped: Bool { get }
 

@@ -20,6 +20,18 @@ final class ModelStore: ModelProviding {
     /// Gives new requests another model; running ones keep theirs, whose memory goes with the last of them.
     func replace(with model: OpenedModel) { self.model.withLock { $0 = model } }
 
+    var load: ScoringLoad {
+        let statistics = self.scheduler.statistics
+        var load = ScoringLoad()
+        load.queuedWindows = statistics.queuedWindows
+        load.queuedTokens = statistics.queuedTokens
+        load.scoredWindows = Int(clamping: statistics.windows)
+        load.scoredTokens = Int(clamping: statistics.tokens)
+        load.tokensPerSecond = statistics.tokensPerBusySecond
+        load.backlog = statistics.backlog
+        return load
+    }
+
     func current() -> ServedModel {
         let model = self.opened
         let request = self.lastRequest.add(1, ordering: .relaxed).newValue

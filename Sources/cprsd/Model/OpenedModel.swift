@@ -2,7 +2,6 @@ internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSRuntime
 internal import CPRSScheduler
-internal import CPRSTensors
 internal import CPRSTokenizer
 internal import CPRSWire
 
@@ -27,25 +26,11 @@ struct OpenedModel: Sendable {
     ) throws(CPRSError) -> OpenedModel {
         let loaded = try LoadedModel(path: folder, threads: threads, windowTokens: windowTokens)
         let check = try SelfCheck.run(loaded, folder: folder)
-        let digest: String
-        if let stated = loaded.digest { digest = stated } else { digest = try Self.digest(folder: folder) }
+        var digest = loaded.digest
+        if digest == nil { digest = try ModelDigest.sha256(folder: folder) }
         let (name, tokenizer, trained) = (loaded.name, loaded.tokenizer, loaded.trainedInstruction)
         return OpenedModel(
-            folder: folder, name: name, sha256: digest, tokenizer: tokenizer,
+            folder: folder, name: name, sha256: digest ?? "", tokenizer: tokenizer,
             trainedInstruction: trained, critic: SharedCritic(loaded.critic), check: check)
-    }
-
-    /// SHA-256 over the weight files in the order of their names: one for a single file, so that `sha256sum` agrees.
-    static func digest(folder: String) throws(CPRSError) -> String {
-        var digest = SHA256Digest()
-        for name in try DirectoryListing.names(folder).filter({ $0.hasSuffix(".safetensors") }).sorted() {
-            let file = try MappedFile(path: folder + "/" + name)
-            // The bytes are a view of the mapping, which goes with the file.
-            withExtendedLifetime(file) { digest.update(file.bytes) }
-        }
-        return digest.finalized().map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }.joined()
     }
 }

@@ -10,6 +10,8 @@ struct HeartbeatService: Service {
     /// A window that computes longer is stuck.
     let maxWindow: Duration
     let metrics: DaemonMetrics
+    /// What went wrong and still holds.
+    let notice: Notice
     let logger: Logger
 
     /// How often the status line is looked at when nobody watches.
@@ -33,7 +35,7 @@ struct HeartbeatService: Service {
         } else {
             self.logger.error("a window takes too long", metadata: ["cprs.limit_s": "\(self.maxWindow.seconds)"])
         }
-        let status = self.metrics.statusLine()
+        let status = (self.notice.text.map { $0 + "; " } ?? "") + self.metrics.statusLine()
         if status != shown { self.manager.tell(.status(status)) }
         shown = status
     }

@@ -11,6 +11,8 @@ struct ReloadService: Service {
     let open: @Sendable () throws(CPRSError) -> OpenedModel
     let models: ModelStore
     let manager: ServiceManager
+    /// Says that the last reload failed, until one succeeds.
+    let notice: Notice
     let logger: Logger
 
     func run() async throws {
@@ -19,11 +21,14 @@ struct ReloadService: Service {
             do throws(CPRSError) {
                 let model = try await InferenceThread.run(name: "cprs-reload", self.open)
                 self.models.replace(with: model)
+                self.notice.text = nil
                 self.logger.notice("model reloaded", metadata: model.metadata)
                 self.manager.tell(.ready, .status("model reloaded"))
             } catch {
                 self.logger.error("reload failed, the old model stays", metadata: ["cprs.error": "\(error)"])
-                self.manager.tell(.ready, .status("reload failed, the old model stays: \(error.message)"))
+                let text = "reload failed, the old model stays: \(error.message)"
+                self.notice.text = text
+                self.manager.tell(.ready, .status(text))
             }
         }
     }
