@@ -36,4 +36,3 @@ struct PrecisionOptions: ParsableArguments {
             """)
     var precision: Precision?
 }
-
