@@ -70,9 +70,9 @@ struct CPRSD: AsyncParsableCommand {
         if let configured = configuration.modelFolder {
             folder = configured
         } else {
-            folder = try ModelLocation.defaultFolder()
+            folder = try ModelLocation.defaultModel()
         }
-        let model = try LoadedModel(folder: folder, threads: configuration.threads)
+        let model = try LoadedModel(path: folder, threads: configuration.threads)
         let text = SelfCheck.defaultText
         print(SelfCheck.json(try SelfCheck.compute(model, query: text.query, text: text.text)))
     }

@@ -117,7 +117,7 @@ struct Daemon: Sendable {
         if let configured = configuration.modelFolder {
             folder = configured
         } else {
-            folder = try ModelLocation.defaultFolder()
+            folder = try ModelLocation.defaultModel()
         }
         return { () throws(CPRSError) in
             try OpenedModel.open(

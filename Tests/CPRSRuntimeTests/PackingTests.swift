@@ -1,1 +1,147 @@
+internal import CPRSCore
+internal import CPRSEngine
+internal import CPRSModel
+internal import CPRSRuntime
+internal import CPRSTensors
+internal import CPRSTestSupport
+internal import CPRSTokenizer
 internal import Testing
+
+/// Packs the model that ships with the package.
+private func packDefault(_ folder: TemporaryFolder, _ precision: Precision, group: Int = 0) throws -> String {
+    let path = "\(folder.path)/\(precision.rawValue)-\(group).cprs"
+    _ = try ModelPacker.pack(
+        folder: SharedData.defaultModel, recipe: PackedWeights.Recipe(precision: precision, group: group), to: path,
+        replaces: false, pool: ComputePool(threads: 2))
+    return path
+}
+
+@Suite("packed model files")
+struct PackingTests {
+    @Test(
+        "every matrix of a packed file has the bytes that packing in memory gives", arguments: [Precision.int8, .bf16])
+    func roundTrip(precision: Precision) throws {
+        let folder = TemporaryFolder()
+        let group = precision == .int8 ? 64 : 0
+        let opened = try PackedModel(path: packDefault(folder, precision, group: group))
+        let checkpoint = try Checkpoint(folder: SharedData.defaultModel)
+        let packed = try PackedWeights(
+            packing: checkpoint.tensors, config: opened.config,
+            recipe: PackedWeights.Recipe(precision: precision, group: group), pool: ComputePool(threads: 1))
+        #expect(opened.weights.layers.count == packed.layers.count)
+        for (found, expected) in zip(opened.weights.layers, packed.layers) {
+            for matrix in [\PackedWeights.Layer.qkv, \.attentionOutput, \.gateUp, \.down] {
+                #expect(found[keyPath: matrix].layout == expected[keyPath: matrix].layout)
+                #expect(found[keyPath: matrix].bytes.elementsEqual(expected[keyPath: matrix].bytes))
+            }
+            for vector in [\PackedWeights.Layer.attentionNorm, \.qkvBias, \.feedForwardNorm] {
+                #expect(found[keyPath: vector].matrix.elements() == expected[keyPath: vector].matrix.elements())
+            }
+        }
+        #expect(opened.weights.finalNorm.matrix.elements() == packed.finalNorm.matrix.elements())
+        #expect(opened.weights.labelHead.matrix.elements() == packed.labelHead.matrix.elements())
+        #expect(opened.weights.labelBias.matrix.elements() == packed.labelBias.matrix.elements())
+    }
+
+    @Test("the same model packed twice gives the same file, and its hashes hold")
+    func deterministic() throws {
+        let (one, two) = (TemporaryFolder(), TemporaryFolder())
+        let first = try MappedFile(path: packDefault(one, .int8))
+        let second = try MappedFile(path: packDefault(two, .int8))
+        #expect(first.bytes.elementsEqual(second.bytes))
+        try PackedModel(path: first.path).verify()
+    }
+
+    @Test("tensors start at multiples of 64 bytes, the data at a page, and no byte belongs to no tensor")
+    func places() throws {
+        let folder = TemporaryFolder()
+        let file = try SafetensorsFile(path: packDefault(folder, .int8), acceptsBytes: true)
+        #expect(file.dataStart % 4096 == 0)
+        var end = file.dataStart
+        for tensor in file.stored {
+            #expect(tensor.offset == end)
+            if !tensor.name.hasPrefix("padding.") { #expect(tensor.offset % 64 == 0) }
+            end += tensor.bytes.count
+        }
+        #expect(end == file.fileBytes)
+    }
+
+    @Test("an opened file has the folder's tokens and presets, and names what it carries")
+    func contents() throws {
+        let folder = TemporaryFolder()
+        let packed = try ModelSource(path: packDefault(folder, .int8))
+        let text = Array("The photograph, naïve café 夏洛克 🕵️\n".utf8)
+        let expected = try Tokenizer(folder: SharedData.defaultModel).encode(text, specialTokens: .text)
+        #expect(try packed.tokenizer().encode(text, specialTokens: .text).map(\.id) == expected.map(\.id))
+        let trained = try Qwen2Config(folder: SharedData.defaultModel) { _ in nil }.trainedInstruction
+        #expect(try LoadedModel.presets(of: packed) == Preset.all.map { $0.resolved(trained: trained) })
+        for name in ["config.json", "MODEL_CARD.md"] {
+            let bytes = try MappedFile.read(path: SharedData.defaultModel + "/" + name, limit: 1 << 20)
+            #expect(try packed.file(name) == bytes)
+        }
+        #expect(try packed.file("none") == nil)
+    }
+
+    @Test("an existing file is not replaced unless that is asked for, and no partial file is left")
+    func existing() throws {
+        let folder = TemporaryFolder()
+        let path = folder.write("mine", to: "x.cprs")
+        let error = try #require(throws: CPRSError.self) {
+            try ModelPacker.pack(
+                folder: SharedData.defaultModel, recipe: PackedWeights.Recipe(precision: .int8), to: path,
+                replaces: false, pool: ComputePool(threads: 1))
+        }
+        #expect(error.message.contains("exists"))
+        #expect(try MappedFile.read(path: path, limit: 10) == Array("mine".utf8))
+    }
+
+    @Test("a damaged file is refused or scores with its own bytes, and never ends the process")
+    func mutations() throws {
+        let folder = TemporaryFolder()
+        let bytes = Array(try MappedFile(path: packDefault(folder, .int8)).bytes)
+        let dataStart = try SafetensorsFile(path: folder.path + "/int8-0.cprs", acceptsBytes: true).dataStart
+        var generator = SeededGenerator(seed: 7)
+        for round in 0..<60 {
+            var damaged = bytes
+            let place = Int.random(in: 0..<dataStart, using: &generator)
+            damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
+            let path = folder.write(damaged, to: "damaged.cprs")
+            // The header ends in spaces; elsewhere a flip is found by the reader or by the digest.
+            let isPadding = bytes[place] == UInt8(ascii: " ") && place > dataStart - 4096
+            let outcome = Result { try PackedModel(path: path) }
+            if case .success = outcome { #expect(isPadding, "round \(round), byte \(place)") }
+        }
+        for length in [0, 7, 8, 100, dataStart - 1, dataStart, dataStart + 1, bytes.count - 1] {
+            let path = folder.write(Array(bytes[..<length]), to: "cut.cprs")
+            #expect(throws: CPRSError.self, "\(length) bytes") { try PackedModel(path: path) }
+        }
+    }
+
+    @Test("a flipped byte of a matrix opens, and verifying names the tensor")
+    func flippedMatrix() throws {
+        let folder = TemporaryFolder()
+        let path = try packDefault(folder, .int8)
+        let file = try SafetensorsFile(path: path, acceptsBytes: true)
+        let tensor = try #require(file.stored.first { $0.name == "layers.3.down" })
+        var bytes = Array(try MappedFile(path: path).bytes)
+        bytes[tensor.offset + 100] ^= 1
+        let opened = try PackedModel(path: folder.write(bytes, to: "flipped.cprs"))
+        let error = try #require(throws: CPRSError.self) { try opened.verify() }
+        #expect(error.message.contains("layers.3.down is damaged"))
+    }
+
+    @Test("a file of a later version and a plain checkpoint are refused with what to do")
+    func otherFormats() throws {
+        let folder = TemporaryFolder()
+        for (metadata, words) in [
+            (["format": "cprs packed model", "version": "2"], "update it"),
+            (["format": "cprs packed model", "version": "x"], "version must be a whole number"),
+            (["format": "pt"], "not a packed model"),
+        ] {
+            let path = folder.path + "/\(words.prefix(3)).cprs"
+            _ = try SafetensorsWriter(path: path, replaces: false, tensors: [], metadata: metadata).finish()
+            let error = try #require(throws: CPRSError.self) { try PackedModel(path: path) }
+            #expect(error.message.contains(words), "\(error.message)")
+        }
+    }
+}

@@ -18,7 +18,8 @@ struct InspectCommand: ParsableCommand {
               cprs inspect critic.cprs --file MODEL_CARD.md
             """)
 
-    @Argument(help: "Model folder as Hugging Face writes it, or a packed file (default: the model that ships with cprs).")
+    @Argument(
+        help: "Model folder as Hugging Face writes it, or a packed file (default: the model that ships with cprs).")
     var model: String?
 
     @Flag(help: "List every tensor.")

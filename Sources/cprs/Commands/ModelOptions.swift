@@ -36,5 +36,3 @@ struct PrecisionOptions: ParsableArguments {
             """)
     var precision: Precision?
 }
-
-extension Precision: ExpressibleByArgument {}

@@ -58,7 +58,8 @@ struct PackCommand: ParsableCommand {
             ) { bar.update($0, of: $1) }
         case (nil, let shape?):
             report = try ModelPacker.pack(
-                shape: Qwen2Config.shape(named: shape), recipe: recipe, to: self.output, replaces: self.force, pool: pool
+                shape: Qwen2Config.shape(named: shape), recipe: recipe, to: self.output, replaces: self.force,
+                pool: pool
             ) { bar.update($0, of: $1) }
         default:
             throw CPRSError(code: .invalidArgument, message: "name either a model folder or a --shape")

@@ -5,7 +5,7 @@ internal import CPRSRuntime
 
 /// Proves that an opened model computes what it should before anybody is served by it.
 ///
-/// A model folder may hold `cprs_selfcheck.json`: a text, a question, and what the model says about each of its tokens.
+/// A model may hold `cprs_selfcheck.json`: a text, a question, and what the model says about each of its tokens.
 /// Every model, with or without the file, must give finite numbers and twice the same ones.
 enum SelfCheck {
     /// What was compared.
@@ -43,7 +43,7 @@ enum SelfCheck {
 
     /// - Throws: `modelUnusable` with the first token that differs, expected and received.
     static func run(_ model: LoadedModel, folder: String) throws(CPRSError) -> Outcome {
-        let golden = try Self.vector(folder: folder)
+        let golden = try Self.vector(of: model.source)
         let query = golden?.query ?? Self.defaultText.query
         let text = golden?.text ?? Self.defaultText.text
         let computed = try Self.compute(model, query: query, text: text)

@@ -1,16 +1,15 @@
 internal import CPRSCore
 internal import CPRSJSON
-internal import CPRSTensors
-internal import Glibc
+internal import CPRSRuntime
 
 extension SelfCheck {
-    /// Reads a folder's vector; nil if there is none.
+    /// Reads a model's vector; nil if there is none.
     ///
     /// - Throws: `modelUnusable` naming the key that is missing or of the wrong type.
-    static func vector(folder: String) throws(CPRSError) -> Vector? {
-        let path = folder + "/" + Self.fileName
-        guard access(path, F_OK) == 0 else { return nil }
-        guard case .object(let object) = try JSONValue(try MappedFile.read(path: path, limit: 1 << 20), name: path)
+    static func vector(of source: ModelSource) throws(CPRSError) -> Vector? {
+        let path = source.path + "/" + Self.fileName
+        guard let bytes = try source.file(Self.fileName) else { return nil }
+        guard case .object(let object) = try JSONValue(bytes, name: path)
         else { throw CPRSError(code: .modelUnusable, message: "\(path): must be an object") }
         func string(_ key: String) throws(CPRSError) -> String {
             guard case .string(let text)? = object[key] else { throw Self.missing(path, key, "a string") }
