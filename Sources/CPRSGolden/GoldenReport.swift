@@ -6,8 +6,10 @@ package struct GoldenReport: Sendable {
     package var passed = 0
     /// Vectors in the family.
     package var total = 0
-    /// Largest absolute difference of a number, for families that compare numbers.
+    /// Largest difference of a number, for families that compare numbers.
     package var largestError: Float?
+    /// The difference is that of a whole vector, relative to its size, not of one number.
+    package var errorIsRelative = false
     /// The first few misses: which vector, expected, got.
     package var misses: [String] = []
 

@@ -54,7 +54,7 @@ private func expectSame(
 @Suite("Packed critic")
 struct PackedCriticTests {
     /// About twice the largest relative error of logits over these tests' models and windows.
-    private static func tolerance(_ precision: Precision) -> Float { precision == .bf16 ? 0.02 : 0.08 }
+    private static func tolerance(_ precision: Precision) -> Float { precision == .bf16 ? 0.012 : 0.047 }
 
     private static let packed: [Precision] = [.bf16, .int8]
 
@@ -231,8 +231,7 @@ struct PackedCriticIdentityTests {
     func notFinite(precision: Precision) throws {
         let model = TinyModel()
         var tensors = model.tensors(seed: 11)
-        // Token 49's embedding overflows the mean square.
-        for column in 0..<model.width { tensors[0].values[49 * model.width + column] = 3e38 }
+        tensors[0].values[49 * model.width] = .infinity
         let folder = TemporaryFolder()
         model.write(to: folder, tensors: tensors)
         let critic = try Qwen2Critic(folder: folder.path, threads: 2, windowTokens: 256, precision: precision)

@@ -8,7 +8,7 @@ struct GoldenCommand: ParsableCommand {
         abstract: "Compare this build with recorded results of the reference implementations.",
         discussion: """
             DIR holds any of tokenizer.jsonl with qwen2/tokenizer.json, models/forward.jsonl with its checkpoints, and \
-            spans.jsonl. Prints passed/total for each and the largest absolute error. Exit code 1 on any miss. The forward \
+            spans.jsonl. Prints passed/total for each and the largest error. Exit code 1 on any miss. The forward \
             vectors run in the given precision and are held to its tolerance.
             """)
 
@@ -24,7 +24,8 @@ struct GoldenCommand: ParsableCommand {
     func run() throws {
         let reports = try GoldenRun(folder: self.dir, threads: self.threads, precision: self.precision).execute()
         for report in reports {
-            let error = report.largestError.map { "  max |error| \($0)" } ?? ""
+            let measure = report.errorIsRelative ? "max relative error" : "max |error|"
+            let error = report.largestError.map { "  \(measure) \($0)" } ?? ""
             Console.write("\(report.family): \(report.passed)/\(report.total)\(error)\n")
             for miss in report.misses { Console.write("  \(miss)\n") }
         }
