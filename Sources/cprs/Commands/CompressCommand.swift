@@ -3,6 +3,7 @@ internal import CPRSCore
 internal import CPRSEngine
 internal import CPRSRuntime
 internal import CPRSSegmentation
+internal import CPRSTensors
 
 struct CompressCommand: ParsableCommand {
     enum OutputFormat: String, CaseIterable, ExpressibleByArgument {

@@ -33,5 +33,3 @@ struct GoldenCommand: ParsableCommand {
         guard reports.allSatisfy(\.isExact) else { throw ExitCode(1) }
     }
 }
-
-extension Precision: ExpressibleByArgument {}
