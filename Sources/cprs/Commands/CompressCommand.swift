@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSSegmentation
 internal import CPRSTensors
