@@ -34,7 +34,8 @@ extension ForwardBenchmark {
         guard (2..<windowTokens).contains(promptTokens) else {
             throw CPRSError(
                 code: .invalidArgument,
-                message: "promptTokens must be at least 2 and less than the window's \(windowTokens) (got \(promptTokens))"
+                message:
+                    "promptTokens must be at least 2 and less than the window's \(windowTokens) (got \(promptTokens))"
             )
         }
         let ids = Self.ids(windowTokens, vocabulary: critic.limits.vocabularySize)

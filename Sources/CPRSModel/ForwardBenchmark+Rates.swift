@@ -10,6 +10,11 @@ extension ForwardBenchmark {
         /// Scores and weighted sums of attention: f32 in an f32 critic, bf16 in the others.
         package let attention: Double
 
+        package init(linear: Double, attention: Double) {
+            self.linear = linear
+            self.attention = attention
+        }
+
         /// Seconds that `cost` takes at these rates: 2 · (linear + head) / `linear` + 2 · attention / `attention`. The
         /// heads, less than a thousandth of the work, count as linear.
         package func seconds(for cost: ForwardCost) -> Double {

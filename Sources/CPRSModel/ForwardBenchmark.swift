@@ -121,12 +121,15 @@ package enum ForwardBenchmark {
 
     /// The median of each rate on its own.
     private static func median(_ rates: [Rates]) -> Rates {
-        func median(_ rate: KeyPath<Rates, Double>) -> Double { rates.map { $0[keyPath: rate] }.sorted()[rates.count / 2] }
+        func median(_ rate: KeyPath<Rates, Double>) -> Double {
+            rates.map { $0[keyPath: rate] }.sorted()[rates.count / 2]
+        }
         return Rates(linear: median(\.linear), attention: median(\.attention))
     }
 
     /// One token of prompt, so that nearly all tokens are scored.
     private static func window(_ ids: [TokenID]) -> CriticWindow {
-        CriticWindow(prompt: Array(ids.prefix(1)), context: Array(ids.dropFirst()), tags: Array(ids.prefix(Self.tagCount)))
+        CriticWindow(
+            prompt: Array(ids.prefix(1)), context: Array(ids.dropFirst()), tags: Array(ids.prefix(Self.tagCount)))
     }
 }

@@ -27,7 +27,9 @@ struct ForwardBenchmarkTests {
         #expect(cost.total == linear + attention + context * 24 * 9)
     }
 
-    @Test("a run reports as many rates as it was asked for, their median, and figures that agree", arguments: Precision.allCases)
+    @Test(
+        "a run reports as many rates as it was asked for, their median, and figures that agree",
+        arguments: Precision.allCases)
     func run(precision: Precision) throws {
         let critic = try Qwen2Critic(random: Self.config(), seed: 1, threads: 2, windowTokens: 64, precision: precision)
         let ids = ForwardBenchmark.ids(64, vocabulary: critic.config.vocabularySize)

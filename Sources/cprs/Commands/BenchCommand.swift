@@ -41,7 +41,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(
         help: """
             Measure instead what it saves that a prompt of 256 tokens is computed once for all windows of a request, at \
-            windows of 512, 2048 and 8192 tokens.
+            windows of 512, 2048 and 8192 tokens, as far as the model takes them.
             """)
     var prefixReuse = false
 
@@ -71,7 +71,8 @@ struct BenchCommand: ParsableCommand {
         let (critic, name) = try self.critic(windowTokens: ids?.count ?? self.window)
         let report = BenchReport(model: name, precision: critic.precision, threads: self.modelOptions.threadCount)
         if self.prefixReuse {
-            let savings = try Self.reuseWindows.map {
+            let windows = Self.reuseWindows.filter { $0 <= critic.limits.maxWindowTokens }
+            let savings = try windows.map {
                 try ForwardBenchmark.prefixSaving(
                     critic, windowTokens: $0, promptTokens: Self.reusePromptTokens, runs: self.runs)
             }
@@ -92,14 +93,13 @@ struct BenchCommand: ParsableCommand {
     private func critic(windowTokens: Int?) throws(CPRSError) -> (Qwen2Critic, String) {
         let threads = self.modelOptions.threadCount
         let precision = self.precisionOptions.precision
-        let largest = self.prefixReuse ? Self.reuseWindows.max() : windowTokens
         guard self.group >= 0, self.group.isMultiple(of: 16) else {
             throw CPRSError(code: .invalidArgument, message: "group must be 0 or a multiple of 16 (got \(self.group))")
         }
         guard let shape = self.shape else {
             let path = try self.modelOptions.path()
             let critic = try ModelSource(path: path).critic(
-                threads: threads, windowTokens: largest, precision: precision, group: self.group)
+                threads: threads, windowTokens: windowTokens, precision: precision, group: self.group)
             return (critic, path)
         }
         guard self.modelOptions.model == nil else {
@@ -107,7 +107,7 @@ struct BenchCommand: ParsableCommand {
         }
         let config = try Qwen2Config.shape(named: shape)
         let critic = try Qwen2Critic(
-            random: config, seed: 1, threads: threads, windowTokens: largest ?? config.trainedWindowTokens,
+            random: config, seed: 1, threads: threads, windowTokens: windowTokens ?? config.trainedWindowTokens,
             precision: precision ?? .f32, group: self.group)
         return (critic, shape)
     }
