@@ -241,7 +241,7 @@ struct DaemonTests {
     }
 
     /// A connected socket that gives up reading after ten seconds.
-    private static func connection(to path: String) throws -> Int32 {
+    static func connection(to path: String) throws -> Int32 {
         let peer = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
