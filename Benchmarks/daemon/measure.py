@@ -167,8 +167,10 @@ def measure_long(binary, rows, tokens):
                      f"{first[0] / bytes_a_window:.2f} ({first[0]} bytes)", "< 2"))
 
 
-def work(path, streams, seconds):
+def work(path, streams, seconds, user):
     """The part of one user: so many streams, again and again; prints tokens that were finished, and errors."""
+    if user:
+        client.become(user)
     channel = client.connect(path)
     stub = pb_grpc.ContextCompressorStub(channel)
     tokens, errors = [0] * streams, []
@@ -193,15 +195,13 @@ def work(path, streams, seconds):
 
 def measure_users(binary, rows, seconds):
     def start(daemon, streams, user):
-        command = [sys.executable, os.path.abspath(__file__), "--work", daemon.path, str(streams), str(seconds)]
-        if user is not None:
-            command = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"] + command
+        command = [sys.executable, os.path.abspath(__file__), "--work", daemon.path, str(streams), str(seconds), str(user)]
         return subprocess.Popen(command, stdout=subprocess.PIPE)
 
-    is_root = os.geteuid() == 0 and shutil.which("setpriv") is not None
+    is_root = os.geteuid() == 0
     with Daemon(binary) as daemon:
-        alone = json.loads(start(daemon, 1, None).communicate()[0])
-        workers = [start(daemon, 16, 54321 + index if is_root else None) for index in range(4)]
+        alone = json.loads(start(daemon, 1, 0).communicate()[0])
+        workers = [start(daemon, 16, 54321 + index if is_root else 0) for index in range(4)]
         users = [json.loads(worker.communicate()[0]) for worker in workers]
     speeds = [user["speed"] for user in users]
     who = "4 users" if is_root else "4 clients of one user (root can measure 4 users)"
@@ -220,10 +220,10 @@ def main():
     parser.add_argument("--daemon", default=os.path.join(ROOT, ".build", "release", "cprsd"))
     parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement with many streams")
-    parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(options.work[0], int(options.work[1]), float(options.work[2]))
+        work(options.work[0], int(options.work[1]), float(options.work[2]), int(options.work[3]))
         return
     rows = []
     measure_start(options.daemon, rows)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A client of the daemon that shares no code with it: grpcio, and stubs made from the .proto files.
 
-Usage: grpc_client.py SOCKET basics|streams N|hang   (exit code 0: everything was as it should be; 77: grpcio is missing)
+Usage: grpc_client.py SOCKET basics|streams N [UID]|hang   (exit code 0: everything was as it should be; 77: grpcio is missing)
 """
 import hashlib
 import os
@@ -135,6 +135,13 @@ def streams(path, count):
         assert not failures, failures
 
 
+def become(user):
+    """Gives up being root, after everything that root alone may read has been read."""
+    os.setgroups([])
+    os.setgid(user)
+    os.setuid(user)
+
+
 def hang(path):
     """Says when its request runs, and never ends it."""
     with connect(path) as channel:
@@ -151,6 +158,8 @@ if __name__ == "__main__":
     if what == "basics":
         basics(path)
     elif what == "streams":
+        if len(sys.argv) > 4:
+            become(int(sys.argv[4]))
         streams(path, int(sys.argv[3]))
     else:
         hang(path)
