@@ -19,7 +19,8 @@ struct CPRS: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            CompressCommand.self, StatusCommand.self, VerifyCommand.self, TokenizeCommand.self, InspectCommand.self, BenchCommand.self, GoldenCommand.self,
+            CompressCommand.self, StatusCommand.self, VerifyCommand.self, TokenizeCommand.self, InspectCommand.self,
+            BenchCommand.self, GoldenCommand.self,
         ])
 
     /// Runs the command line and turns our errors into one line and a documented exit code.
