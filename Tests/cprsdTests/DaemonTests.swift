@@ -107,7 +107,8 @@ struct DaemonTests {
         #expect(try await Self.compress(client) == before)
         // The heartbeats' own status lines keep saying so.
         for _ in 0..<2 {
-            let status = try #require(daemon.nextNotification { $0.hasPrefix("STATUS=") && $0.contains("requests running") })
+            let line = daemon.nextNotification { $0.hasPrefix("STATUS=") && $0.contains("requests running") }
+            let status = try #require(line)
             #expect(status.contains("the old model stays"), "\(status)")
             _ = try await Self.compress(client)
         }

@@ -46,7 +46,9 @@ struct PeerTests {
         return false
     }
 
-    @Test("a Python client gets every call's answer, errors with details, health and reflection", .enabled(if: PeerTests.hasPython))
+    @Test(
+        "a Python client gets every call's answer, errors with details, health and reflection",
+        .enabled(if: PeerTests.hasPython))
     func python() throws {
         let daemon = try Self.ready()
         let output = Pipe()
