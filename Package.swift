@@ -241,6 +241,7 @@ let package = Package(
                 "CPRSCore", "CPRSJSON", "CPRSRuntime", "CPRSScheduler", "CPRSSystemd", "CPRSWire", "CPRSServer",
                 "CPRSClient", "cprsd", "cprs", "CPRSTestSupport",
             ],
+            exclude: ["grpc_client.py"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSIntegrationTests",

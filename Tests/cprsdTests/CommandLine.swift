@@ -17,7 +17,8 @@ struct CommandLine {
     ///   - runtimeFolder: `XDG_RUNTIME_DIR`.
     static func run(_ arguments: [String], input: String = "", runtimeFolder: String? = nil) throws -> CommandLine {
         let folder = FileManager.default.temporaryDirectory
-        let (out, error) = (folder.appendingPathComponent(UUID().uuidString), folder.appendingPathComponent(UUID().uuidString))
+        let out = folder.appendingPathComponent(UUID().uuidString)
+        let error = folder.appendingPathComponent(UUID().uuidString)
         defer { for file in [out, error] { try? FileManager.default.removeItem(at: file) } }
         for file in [out, error] { try Data().write(to: file) }
         let process = Process()

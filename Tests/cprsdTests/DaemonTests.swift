@@ -107,7 +107,8 @@ struct DaemonTests {
         #expect(try await Self.compress(client) == before)
         // The heartbeats' own status lines keep saying so.
         for _ in 0..<2 {
-            let status = try #require(daemon.nextNotification { $0.hasPrefix("STATUS=") && $0.contains("requests running") })
+            let line = daemon.nextNotification { $0.hasPrefix("STATUS=") && $0.contains("requests running") }
+            let status = try #require(line)
             #expect(status.contains("the old model stays"), "\(status)")
             _ = try await Self.compress(client)
         }
@@ -241,7 +242,7 @@ struct DaemonTests {
     }
 
     /// A connected socket that gives up reading after ten seconds.
-    private static func connection(to path: String) throws -> Int32 {
+    static func connection(to path: String) throws -> Int32 {
         let peer = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var timeout = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))

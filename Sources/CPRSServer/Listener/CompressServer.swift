@@ -13,9 +13,11 @@ package final class CompressServer: Sendable {
     package let health: HealthService
     private let socket: ListeningSocket
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
-    /// Ends `run` without waiting for anybody.
-    private let abort = AsyncStream.makeStream(of: Void.self)
+    /// Ends `run` so long after, without waiting for anybody.
+    private let abort = AsyncStream.makeStream(of: Duration.self)
 
+    /// How long a connection without a request may take to close when the server stops; one whose peer is silent never does.
+    private static let closingTime = Duration.seconds(1)
     /// Bytes that a sender may be ahead on one stream.
     private static let streamWindowBytes = 256 << 10
     /// HTTP/2's largest frames that hold one of our chunks.
@@ -55,7 +57,12 @@ package final class CompressServer: Sendable {
                     self.service.removeExpiredRecordings()
                 }
             }
-            group.addTask { for await _ in self.abort.stream { return } }
+            group.addTask {
+                for await delay in self.abort.stream {
+                    try? await Task.sleep(for: delay)
+                    return
+                }
+            }
             defer { group.cancelAll() }
             try await group.next()
         }
@@ -82,7 +89,7 @@ package final class CompressServer: Sendable {
             return await group.next() ?? false
         }
         self.server.beginGracefulShutdown()
-        if !ended { self.abort.continuation.yield() }
+        self.abort.continuation.yield(ended ? Self.closingTime : .zero)
         return ended
     }
 

@@ -60,7 +60,7 @@ struct CompressCommand: ParsableCommand {
     @OptionGroup var daemonOptions: DaemonOptions
 
     @Option(
-        help: ArgumentHelp("Write digests of the text, of what is kept and of the model; see verify.", valueName: "file"))
+        help: ArgumentHelp("Write digests of the text, of what is kept and of the model.", valueName: "file"))
     var receipt: String?
 
     @OptionGroup var precisionOptions: PrecisionOptions

@@ -31,7 +31,7 @@ struct DaemonOptions: ParsableArguments {
             guard let local else { return .daemon(path: path, isDemanded: true) }
             throw CPRSError(
                 code: .invalidArgument,
-                message: "--socket and \(local) exclude each other: the daemon computes with a model and threads of its own")
+                message: "--socket and \(local) exclude each other: the daemon has a model and threads of its own")
         }
         guard local == nil, getenv("CPRS_MODEL") == nil, let path = ClientConfiguration.findSocket() else {
             return .thisProcess

@@ -36,7 +36,8 @@ struct StatusCommand: ParsableCommand {
     }
 
     private static func lines(_ status: DaemonStatus, _ path: String) -> String {
-        let speed = status.tokensPerSecond.map { "\(Format.grouped(Int($0))) tokens/s while scoring" } ?? "nothing scored yet"
+        let speed =
+            status.tokensPerSecond.map { "\(Format.grouped(Int($0))) tokens/s while scoring" } ?? "nothing scored yet"
         return """
             socket    \(path)
             state     \(status.isServing ? "serving" : "stopping"), up \(Format.clock(status.uptime.seconds))

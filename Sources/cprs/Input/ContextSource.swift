@@ -100,7 +100,8 @@ final class ContextSource: Sendable {
     /// Starts again from the first byte; false if that is gone.
     func rewind() -> Bool {
         self.state.withLock { state in
-            guard state.heldStart == 0, !self.isRegular || lseek(self.descriptor, 0, SEEK_SET) == 0 else { return false }
+            guard state.heldStart == 0 else { return false }
+            if self.isRegular, lseek(self.descriptor, 0, SEEK_SET) != 0 { return false }
             state.position = 0
             state.digest = SHA256Digest()
             return true

@@ -34,7 +34,8 @@ struct Receipt: Hashable, Sendable {
     /// - Throws: `invalidText` naming the file and what is missing.
     init(json: [UInt8], name: String) throws(CPRSError) {
         func invalid(_ what: String) -> CPRSError { CPRSError(code: .invalidText, message: "\(name): \(what)") }
-        guard let object = try JSONValue(json, name: name).object, let version = object["cprs_receipt"]?.integer else {
+        guard let object = (try? JSONValue(json, name: name))?.object, let version = object["cprs_receipt"]?.integer
+        else {
             throw invalid("is not a receipt: it has no cprs_receipt")
         }
         guard version == Self.version else {
