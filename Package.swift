@@ -79,7 +79,9 @@ let package = Package(
         // The composition root of a process: a model folder becomes a tokenizer, a critic and their presets.
         .target(
             name: "CPRSRuntime",
-            dependencies: ["CPRSCore", "CPRSTokenizer", "CPRSModel", "CPRSEngine"],
+            dependencies: [
+                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSEngine",
+            ],
             resources: [.copy("Resources/default-model")],
             swiftSettings: swiftSettings),
 

@@ -1,6 +1,7 @@
 package import CPRSCore
 package import CPRSEngine
 package import CPRSModel
+package import CPRSSegmentation
 package import CPRSTokenizer
 
 /// A model folder, opened: the composition root of everything that scores text.
@@ -11,6 +12,8 @@ package final class LoadedModel {
     package let tokenizer: Tokenizer
     /// The folder's weights, ready to score.
     package let critic: Qwen2Critic
+    /// What the folder brings for word matching; nil if it has no `cprs_lexical` in its config.
+    package let lexicon: Lexicon?
 
     /// Opens a folder as Hugging Face writes it.
     ///
@@ -23,6 +26,7 @@ package final class LoadedModel {
     package init(folder: String, threads: Int, windowTokens: Int? = nil) throws(CPRSError) {
         self.critic = try Qwen2Critic(folder: folder, threads: threads, windowTokens: windowTokens)
         self.tokenizer = try Tokenizer(folder: folder)
+        self.lexicon = try Lexicon(folder: folder, vocabularySize: self.tokenizer.vocabularySize)
         self.name = folder.split(separator: "/").last.map(String.init) ?? folder
         let (ids, rows) = (self.tokenizer.vocabularySize, self.critic.limits.vocabularySize)
         guard ids <= rows else {
@@ -37,6 +41,6 @@ package final class LoadedModel {
 
     /// Starts a compression.
     package func session(for request: CompressionRequest) throws(CPRSError) -> Session {
-        try Session(request, tokenizer: self.tokenizer, limits: self.critic.limits)
+        try Session(request, tokenizer: self.tokenizer, limits: self.critic.limits, lexicon: self.lexicon)
     }
 }

@@ -1,0 +1,73 @@
+package import CPRSCore
+package import CPRSJSON
+package import CPRSSegmentation
+internal import CPRSTensors
+
+extension Lexicon {
+    /// Beside the checkpoint: tensors `class`, `idf` and `shape`, `[V]`, one row per token id.
+    private static let file = "cprs_lexicon.safetensors"
+    private static let configField = "cprs_lexical"
+    /// Largest config.json that is read.
+    private static let maxConfigBytes = 4 << 20
+
+    /// Reads what a model folder brings for word matching; nil if its config has no `cprs_lexical`.
+    ///
+    /// - Parameter vocabularySize: ids of the folder's tokenizer; the table needs a row for each.
+    /// - Throws: `notFound` or `modelUnusable`, naming the file, the field, its allowed values and the one found.
+    package init?(folder: String, vocabularySize: Int) throws(CPRSError) {
+        let config = folder + "/config.json"
+        let json = try JSONValue(MappedFile.read(path: config, limit: Self.maxConfigBytes), name: config)
+        guard let value = json.object?[Self.configField], !value.isNull else { return nil }
+        let weights = try LexicalWeights(json: value, name: "\(config): \(Self.configField)")
+
+        let path = folder + "/" + Self.file
+        let tensors = try SafetensorsFile(path: path).tensors
+        func column(_ name: String) throws(CPRSError) -> [Float] {
+            guard let tensor = tensors.first(where: { $0.name == name }) else {
+                throw CPRSError(code: .modelUnusable, message: "\(path): tensor \(name) is missing")
+            }
+            guard tensor.shape == [vocabularySize] else {
+                throw CPRSError(
+                    code: .modelUnusable,
+                    message: "\(path): \(name) must have the shape [\(vocabularySize)], a row per token (got \(tensor.shape))")
+            }
+            return tensor.floats()
+        }
+        let table = try LexicalTable(
+            classes: column("class"), idf: column("idf"), shapes: column("shape"), name: path)
+        self.init(table: table, weights: weights)
+    }
+}
+
+extension LexicalWeights {
+    /// Coefficients beyond this are a mistake: features are sums of a few dozen at most.
+    private static let maxWeight = 1000.0
+
+    /// Checks `cprs_lexical`: every field is a number and required.
+    ///
+    /// - Throws: `modelUnusable` naming the field, its allowed range and the value.
+    package init(json: JSONValue, name: String) throws(CPRSError) {
+        guard let object = json.object else {
+            throw CPRSError(code: .modelUnusable, message: "\(name) must be an object")
+        }
+        func number(_ key: String, in range: ClosedRange<Double>) throws(CPRSError) -> Double {
+            guard let value = object[key]?.number else {
+                throw CPRSError(code: .modelUnusable, message: "\(name).\(key) must be a number, and is missing or another thing")
+            }
+            guard range.contains(value) else {
+                throw CPRSError(
+                    code: .modelUnusable,
+                    message: "\(name).\(key) must be in \(range.lowerBound)...\(range.upperBound) (got \(value))")
+            }
+            return value
+        }
+        func weight(_ key: String) throws(CPRSError) -> Double {
+            try number(key, in: -Self.maxWeight...Self.maxWeight)
+        }
+        self.init(
+            bias: try weight("bias"), critic: try weight("critic"), best: try weight("best"),
+            matched: try weight("matched"), covered: try weight("covered"), nearby: try weight("nearby"),
+            length: try weight("length"), decay: try number("decay", in: 0...1),
+            threshold: Float(try number("threshold", in: 0...1)))
+    }
+}
