@@ -2,6 +2,7 @@ internal import CPRSCore
 internal import CPRSJSON
 internal import CPRSSegmentation
 internal import CPRSTestSupport
+internal import Glibc
 internal import Testing
 
 /// Ten tokens: 0 punctuation; 1...6 words; 7 and 8 pieces of words; 9 rare.
@@ -124,8 +125,8 @@ struct LexicalTests {
 
     @Test("scores are those of the training code on shared vectors")
     func vectors() throws {
-        let file = SharedData.fixtures + "/lexical_vectors.json"
-        let json = try JSONValue(SharedData.bytes(file), name: file)
+        let file = SharedData.fixture("lexical_vectors.json")
+        let json = try JSONValue(Self.bytes(of: file), name: file)
         let cases = try #require(json.object?["cases"]?.array)
         #expect(cases.count >= 20)
         let fields = try #require(json.object)
@@ -155,5 +156,14 @@ struct LexicalTests {
             }
             #expect(scorer.next() == nil)
         }
+    }
+
+    private static func bytes(of path: String) throws -> [UInt8] {
+        let file = try #require(fopen(path, "r"))
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+        return bytes
     }
 }
