@@ -4,7 +4,7 @@ package import CPRSSegmentation
 internal import CPRSTensors
 
 extension Lexicon {
-    /// Beside the checkpoint: tensors `class`, `idf` and `shape`, `[V]`, one row per token id.
+    /// Beside the checkpoint: tensors `class`, `idf`, `shape`, `spelling` and `letters`, `[V]`, one row per token id.
     private static let file = "cprs_lexicon.safetensors"
     private static let configField = "cprs_lexical"
     /// Largest config.json that is read.
@@ -29,12 +29,15 @@ extension Lexicon {
             guard tensor.shape == [vocabularySize] else {
                 throw CPRSError(
                     code: .modelUnusable,
-                    message: "\(path): \(name) must have the shape [\(vocabularySize)], a row per token (got \(tensor.shape))")
+                    message:
+                        "\(path): \(name) must have a row per token, the shape [\(vocabularySize)] (got \(tensor.shape))"
+                )
             }
             return tensor.floats()
         }
         let table = try LexicalTable(
-            classes: column("class"), idf: column("idf"), shapes: column("shape"), name: path)
+            classes: column("class"), idf: column("idf"), shapes: column("shape"), spellings: column("spelling"),
+            letters: column("letters"), name: path)
         self.init(table: table, weights: weights)
     }
 }
@@ -52,7 +55,7 @@ extension LexicalWeights {
         }
         func number(_ key: String, in range: ClosedRange<Double>) throws(CPRSError) -> Double {
             guard let value = object[key]?.number else {
-                throw CPRSError(code: .modelUnusable, message: "\(name).\(key) must be a number, and is missing or another thing")
+                throw CPRSError(code: .modelUnusable, message: "\(name).\(key) is missing or not a number")
             }
             guard range.contains(value) else {
                 throw CPRSError(

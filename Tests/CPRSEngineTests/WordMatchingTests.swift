@@ -12,7 +12,8 @@ struct WordMatchingTests {
         let count = try Tokenizer(folder: SharedData.defaultModel).vocabularySize
         let rows = (0..<count).map(Float.init)
         let table = try LexicalTable(
-            classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 }, name: "t")
+            classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
+            spellings: rows, letters: rows.map { _ in 1 }, name: "t")
         let weights = LexicalWeights(
             bias: -4, critic: 0.5, best: 0.25, matched: 0.1, covered: 6, nearby: 2, length: 0.25, decay: 0.5,
             threshold: threshold)
@@ -21,7 +22,9 @@ struct WordMatchingTests {
 
     static let large: [Granularity] = [.sentence, .line, .paragraph]
 
-    @Test("any chunking and window gives the decisions of the whole text", arguments: Self.large, [[1], [7, 1, 64], [1000]])
+    @Test(
+        "any chunking and window gives the decisions of the whole text", arguments: Self.large,
+        [[1], [7, 1, 64], [1000]])
     func chunking(granularity: Granularity, chunk: [Int]) throws {
         var request = CompressionRequest.test {
             $0.granularity = granularity
@@ -44,7 +47,9 @@ struct WordMatchingTests {
         let lexicon = try Self.lexicon()
         let expected = try Compression.run(Sample.mixed, plain)
         #expect(try Compression.run(Sample.mixed, off, lexicon: lexicon).kept == expected.kept)
-        #expect(try (Compression.run(Sample.mixed, plain, lexicon: lexicon).kept == expected.kept) != Self.large.contains(granularity))
+        #expect(
+            try (Compression.run(Sample.mixed, plain, lexicon: lexicon).kept == expected.kept)
+                != Self.large.contains(granularity))
     }
 
     @Test("a planted sentence wins a budget when the critic sees no difference")

@@ -13,10 +13,14 @@ private enum Tiny {
     static let shapes: [Float] = [0, 0, 0, 2, 0, 0, 0, 3, 3, 0]
 
     static let weights = LexicalWeights(
-        bias: -4, critic: 0.5, best: 0.25, matched: 0.125, covered: 6, nearby: 3, length: 0.5, decay: 0.5, threshold: 0.5)
+        bias: -4, critic: 0.5, best: 0.25, matched: 0.125, covered: 6, nearby: 3, length: 0.5, decay: 0.5,
+        threshold: 0.5)
 
     static func lexicon(_ weights: LexicalWeights = Self.weights) throws -> Lexicon {
-        let table = try LexicalTable(classes: Self.classes, idf: Self.idf, shapes: Self.shapes, name: "table")
+        let letters = Self.classes.map { _ in Float(1) }
+        let table = try LexicalTable(
+            classes: Self.classes, idf: Self.idf, shapes: Self.shapes, spellings: Self.classes.map { $0 + 1 },
+            letters: letters, name: "table")
         return Lexicon(table: table, weights: weights)
     }
 
@@ -87,10 +91,13 @@ struct LexicalTests {
     func manyWords() throws {
         let classes = (0..<100).map(Float.init)
         let table = try LexicalTable(
-            classes: classes, idf: classes.map { $0 / 10 }, shapes: classes.map { _ in 0 }, name: "t")
+            classes: classes, idf: classes.map { $0 / 10 }, shapes: classes.map { _ in 0 }, spellings: classes,
+            letters: classes.map { _ in 1 }, name: "t")
         let lexicon = Lexicon(table: table, weights: Tiny.weights)
         var scorer = UnitScorer(.mean, query: QueryWords((0..<100).map { TokenID($0) }, table: table), lexicon: lexicon)
-        scorer.append((0..<100).map { ScoredToken(token: Token(id: TokenID($0), bytes: $0..<$0 + 1), label: .inside, score: 0.5) })
+        scorer.append(
+            (0..<100).map { ScoredToken(token: Token(id: TokenID($0), bytes: $0..<$0 + 1), label: .inside, score: 0.5) }
+        )
         scorer.append(unitEnds: [36, 100])
         scorer.finish(totalBytes: 100)
         #expect(scorer.next()?.words == 0)
@@ -112,12 +119,15 @@ struct LexicalTests {
             ([Float.nan], [Float(0)], [Float(0)], "class must be a whole number in -1...16777216 (got nan in row 0)"),
             ([0.5], [0], [0], "class must be"), ([-2], [0], [0], "(got -2.0 in row 0)"),
             ([1e9], [0], [0], "class must be"), ([0], [-1], [0], "idf must be in 0...40 (got -1.0 in row 0)"),
-            ([0], [.infinity], [0], "idf must be"), ([0], [0], [4], "shape must be 0, 1, 2 or 3 (got 4.0 in row 0)"),
-            ([0], [], [0], "one row per token (got 1, 0 and 1)"), ([], [], [], "one row per token"),
+            ([0], [.infinity], [0], "idf must be"),
+            ([0], [0], [4], "shape must be a whole number in 0...3 (got 4.0 in row 0)"),
+            ([0], [], [0], "one row per token (got 1, 0, 1, 1 and 1)"), ([], [], [], "one row per token"),
         ])
     func tables(classes: [Float], idf: [Float], shapes: [Float], words: String) throws {
         let error = #expect(throws: CPRSError.self) {
-            try LexicalTable(classes: classes, idf: idf, shapes: shapes, name: "t.safetensors")
+            try LexicalTable(
+                classes: classes, idf: idf, shapes: shapes, spellings: classes.map { _ in 0 },
+                letters: classes.map { _ in 1 }, name: "t.safetensors")
         }
         #expect(error?.code == .modelUnusable)
         #expect(error?.message.contains(words) == true && error?.message.hasPrefix("t.safetensors: ") == true)
@@ -133,7 +143,8 @@ struct LexicalTests {
         func floats(_ value: JSONValue?) -> [Float] { value?.array?.compactMap { $0.number.map(Float.init) } ?? [] }
         func ids(_ value: JSONValue?) -> [TokenID] { value?.array?.compactMap { $0.integer.map(TokenID.init) } ?? [] }
         let table = try LexicalTable(
-            classes: floats(fields["class"]), idf: floats(fields["idf"]), shapes: floats(fields["shape"]), name: file)
+            classes: floats(fields["class"]), idf: floats(fields["idf"]), shapes: floats(fields["shape"]),
+            spellings: floats(fields["spelling"]), letters: floats(fields["letters"]), name: file)
         let weights = floats(fields["weights"]).map(Double.init)
         let lexicon = Lexicon(
             table: table,
@@ -151,7 +162,8 @@ struct LexicalTests {
             scorer.append(unitEnds: ids(object["ends"]).map(Int.init))
             scorer.finish(totalBytes: tokens.count)
             for expected in floats(object["scores"]) {
-                let score = try #require(scorer.next()).score
+                let unit = scorer.next()
+                let score = try #require(unit).score
                 #expect(abs(score - expected) < 1e-5, "case \(number)")
             }
             #expect(scorer.next() == nil)

@@ -21,6 +21,10 @@ NO_WORD = -1
 MAX_QUERY_WORDS = 64
 STATISTICS_CHARACTERS = 30_000_000
 CJK = r"\u2e80-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U0003ffff"
+# Polynomial hash of a word's letters; exact in float32, and that of two pieces is found from theirs.
+SPELLING_PRIME, SPELLING_BASE = 16_777_213, 1_000_003
+# Letters of a word beyond this are not told apart from it.
+MAX_LETTERS = 1 << 20
 JOINING = re.compile(rf"[^\W{CJK}]")
 
 
@@ -31,22 +35,34 @@ class Table:
     classes [V] int32: equal for tokens with the same word stem, NO_WORD for punctuation and white space.
     idf [V] float32: natural logarithm of the inverse share of sentences, and of questions, that hold the class; the smaller.
     shape [V] uint8: JOINS if the token may continue the word of the token before it, EXTENDS if the next one may continue it.
+    spelling, letters [V] int32: hash and number of its letters, lower-cased; they tell words of several tokens apart.
     """
 
     classes: np.ndarray
     idf: np.ndarray
     shape: np.ndarray
+    spelling: np.ndarray
+    letters: np.ndarray
+
+    def __post_init__(self):
+        """`known` {(spelling, letters): (class, idf)}: words that are a token of their own, however they were cut."""
+        self.known = {}
+        for token in np.flatnonzero(self.classes != NO_WORD):
+            key = int(self.spelling[token]), int(self.letters[token])
+            self.known.setdefault(key, (int(self.classes[token]), float(self.idf[token])))
 
     def save(self, folder):
         """As float32, which holds every class exactly: the engine's reader knows no integers."""
         columns = {"class": self.classes, "idf": self.idf, "shape": self.shape}
+        columns |= {"spelling": self.spelling, "letters": self.letters}
         tensors = {name: values.astype(np.float32) for name, values in columns.items()}
         save_file(tensors, Path(folder, FILE), metadata={"format": "pt"})
 
     @staticmethod
     def load(folder):
         tensors = load_file(Path(folder, FILE))
-        return Table(tensors["class"].astype(np.int32), tensors["idf"], tensors["shape"].astype(np.uint8))
+        whole = {name: tensors[name].astype(np.int32) for name in ("class", "shape", "spelling", "letters")}
+        return Table(whole["class"], tensors["idf"], whole["shape"], whole["spelling"], whole["letters"])
 
 
 def token_bytes(tokenizer):
@@ -71,6 +87,24 @@ def token_shape(spelled):
     return (JOINS if joins else 0) | (EXTENDS if extends else 0)
 
 
+def spelled_letters(index, spelled):
+    """Code points of a token's letters, lower-cased, without what stands before them; a cut character is one of its own."""
+    text = spelled.decode("utf-8", errors="replace")
+    return [0x110000 + index] if "\ufffd" in text else [ord(letter) for letter in folded(text)]
+
+
+def folded(text):
+    lower = text.strip().lower()
+    return re.sub(r"^\W+", "", lower) or lower
+
+
+def spelling(letters):
+    value = 0
+    for letter in letters:
+        value = (value * SPELLING_BASE + letter + 1) % SPELLING_PRIME
+    return value
+
+
 def build(tokenizer, corpus_folder):
     """The table of a tokenizer, with the statistics of the corpus' train split."""
     size = tokenizer.get_vocab_size()
@@ -85,7 +119,13 @@ def build(tokenizer, corpus_folder):
     rarest = np.minimum(in_sentences, question_rarity(tokenizer, corpus_folder, classes))
     idf = np.where(classes == NO_WORD, 0, np.append(rarest, 0)[classes]).clip(0).astype(np.float32)
     shape = np.array([token_shape(spelled.get(index, b"")) for index in range(size)], np.uint8)
-    return Table(classes, idf, shape)
+    return Table(classes, idf, shape, *spellings(spelled, size))
+
+
+def spellings(spelled, size):
+    """[V] hashes and [V] numbers of letters."""
+    letters = [spelled_letters(index, spelled.get(index, b"")) for index in range(size)]
+    return np.array([spelling(one) for one in letters], np.int32), np.array([len(one) for one in letters], np.int32)
 
 
 def rarity(lines, classes):
@@ -126,7 +166,11 @@ def question_rarity(tokenizer, corpus_folder, classes):
 
 
 def words(table, ids):
-    """[(classes of the word's tokens, idf)] in order. A word of several tokens is as rare as all of them, within the table's bounds."""
+    """[(key, idf)] of the words in order; equal keys match.
+
+    The key of a word that is one token, or is spelled as one, is its class; else it is what it is spelled like, and it
+    is as rare as all its tokens together, within the table's bounds.
+    """
     found, previous = [], None
     for token in ids:
         if table.classes[token] == NO_WORD:
@@ -138,10 +182,19 @@ def words(table, ids):
             found.append([token])
         previous = token
     rarest = float(table.idf.max())
-    return [
-        (tuple(int(table.classes[token]) for token in word), min(rarest, sum(float(table.idf[token]) for token in word)))
-        for word in found
-    ]
+    return [word_key(table, tokens, rarest) for tokens in found]
+
+
+def word_key(table, tokens, rarest):
+    if len(tokens) == 1:
+        return int(table.classes[tokens[0]]), float(table.idf[tokens[0]])
+    value, letters = 0, 0
+    for token in tokens:
+        count = int(table.letters[token])
+        value = (value * pow(SPELLING_BASE, count, SPELLING_PRIME) + int(table.spelling[token])) % SPELLING_PRIME
+        letters = min(letters + count, MAX_LETTERS)
+    known = table.known.get((value, letters))
+    return known or ((value, letters), min(rarest, sum(float(table.idf[token]) for token in tokens)))
 
 
 def query_words(table, ids):

@@ -19,7 +19,11 @@ def random_table(rng, tokens=40):
     # Equal classes have equal idf.
     idf = [round(rng.uniform(0, 9), 3) for _ in range(26)]
     rows = np.array(classes, np.int32), np.array([idf[c] for c in classes], np.float32)
-    return lexical.Table(*rows, np.array([rng.randrange(4) for _ in range(tokens)], np.uint8))
+    shape = np.array([rng.randrange(4) for _ in range(tokens)], np.int32)
+    # Two letters, so that some words of several tokens are spelled alike and some like a token.
+    letters = [[rng.randrange(2) for _ in range(rng.randrange(1, 4))] for _ in range(tokens)]
+    spelling = np.array([lexical.spelling(one) for one in letters], np.int32)
+    return lexical.Table(*rows, shape, spelling, np.array([len(one) for one in letters], np.int32))
 
 
 def vectors(seed=3, count=30):
@@ -38,6 +42,7 @@ def vectors(seed=3, count=30):
             scores = [round(float(score), 7) for score in 1 / (1 + np.exp(-logits))]
             cases.append({"query": query, "ids": ids, "ends": ends, "keep": keep, "scores": scores})
     rows = {"class": table.classes, "idf": table.idf.astype(float).round(6), "shape": table.shape}
+    rows |= {"spelling": table.spelling, "letters": table.letters}
     weights = [*WEIGHTS.values(), VECTOR_DECAY]
     return {"weights": weights, **{name: values.tolist() for name, values in rows.items()}, "cases": cases}
 
@@ -48,17 +53,25 @@ def test_shared_vectors_are_what_this_code_computes():
 
 @pytest.fixture
 def table():
-    """0 is a full stop; 1 'the', 2 'Irene', 3 'Ad', 4 'ler'."""
+    """0 is a full stop; 1 'the', 2 'Irene', 3 'Ad', 4 'ler', 5 'I', 6 'rene'."""
+    spelled = dict(enumerate([b".", b" the", b" Irene", b" Ad", b"ler", b" I", b"rene"]))
     return lexical.Table(
-        np.array([-1, 0, 1, 2, 3], np.int32), np.array([0, 0.5, 6, 3, 4], np.float32), np.array([0, 2, 2, 2, 3], np.uint8)
+        np.array([-1, 0, 1, 2, 3, 4, 5], np.int32),
+        np.array([0, 0.5, 6, 3, 4, 1, 6], np.float32),
+        np.array([0, 2, 2, 2, 3, 2, 3], np.int32),
+        *lexical.spellings(spelled, len(spelled)),
     )
 
 
 def test_pieces_match_as_one_word_only(table):
     query = lexical.query_words(table, [2, 3, 4])
-    assert query == {(1,): 6.0, (2, 3): 6.0}
+    assert list(query.values()) == [6.0, 6.0]
     found = lexical.matches(table, query, [3, 4, 0, 3, 0, 4, 2], [(0, 3), (3, 6), (6, 7)])
     assert found.tolist() == [[False, True], [False, False], [True, False]]
+
+
+def test_a_word_matches_however_it_was_cut(table):
+    assert lexical.words(table, [5, 6]) == lexical.words(table, [2]) == [(1, 6.0)]
 
 
 def test_words_nearby_fade_with_distance_and_the_next_sentence_counts(table):

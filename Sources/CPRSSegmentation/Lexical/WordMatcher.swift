@@ -9,66 +9,80 @@ package struct QueryWords: Sendable {
     let idf: [Double]
     /// Sum of `idf`.
     let totalIDF: Double
-    let bits: [WordHash: Int]
+    let bits: [WordKey: Int]
 
     /// Collects the words of a question.
     package init(_ query: [TokenID], table: LexicalTable) {
-        var found: [(hash: WordHash, idf: Double)] = []
-        var known: Set<WordHash> = []
-        var word = WordHash()
-        var idf = 0.0
-        func close() {
-            if !word.isEmpty, known.insert(word).inserted { found.append((word, min(idf, table.greatestIDF))) }
-            (word, idf) = (WordHash(), 0)
+        var found: [(key: WordKey, idf: Double)] = []
+        var known: Set<WordKey> = []
+        var word = OpenWord()
+        for id in query + [-1] {
+            // An id that is no token ends the last word.
+            if let (key, idf) = word.append(table[id], in: table), known.insert(key).inserted {
+                found.append((key, idf))
+            }
         }
-        for id in query {
-            let entry = table[id]
-            if !word.continues(with: entry) { close() }
-            word.append(entry)
-            if entry.isWord { idf += Double(entry.idf) }
-        }
-        close()
         if found.count > Self.maxWords {
-            let rarest = found.indices.sorted { (found[$1].idf, $0) < (found[$0].idf, $1) }.prefix(Self.maxWords).sorted()
-            found = rarest.map { found[$0] }
+            let rarest = found.indices.sorted { (found[$1].idf, $0) < (found[$0].idf, $1) }
+            found = rarest.prefix(Self.maxWords).sorted().map { found[$0] }
         }
         self.idf = found.map(\.idf)
         self.totalIDF = self.idf.reduce(0, +)
-        self.bits = Dictionary(uniqueKeysWithValues: found.enumerated().map { ($1.hash, $0) })
+        self.bits = Dictionary(uniqueKeysWithValues: found.enumerated().map { ($1.key, $0) })
     }
 
     /// Whether there is nothing to match.
     package var isEmpty: Bool { self.totalIDF <= 0 }
 }
 
-/// A word while its tokens arrive: a hash of their classes, in order.
-struct WordHash: Hashable, Sendable {
-    private var value: UInt64 = 0
-    private var extends = false
+/// What words are compared by.
+enum WordKey: Hashable, Sendable {
+    /// A token's word.
+    case known(Int32)
+    /// A word that no token spells.
+    case spelled(Spelling)
+}
 
-    var isEmpty: Bool { self.value == 0 }
+/// A word while its tokens arrive.
+struct OpenWord: Sendable {
+    private var tokens = 0
+    private var first = LexicalTable.Entry.none
+    private var last = LexicalTable.Entry.none
+    private var spelling = Spelling()
+    private var idf = 0.0
 
-    func continues(with entry: LexicalTable.Entry) -> Bool { self.extends && entry.isWord && entry.joins }
-
-    /// Takes a token that continues the word, or the first of a new one if the hash is empty; others are ignored.
-    mutating func append(_ entry: LexicalTable.Entry) {
-        guard entry.isWord else { return }
-        // FNV's prime; the class is counted from 1, so no word's hash stays 0 but for a wrap of 2^64.
-        self.value = (self.value ^ UInt64(entry.wordClass + 1)) &* 0x100_0000_01B3
-        self.extends = entry.extends
+    /// Takes the next token; gives the word before it if the token does not continue that.
+    mutating func append(_ entry: LexicalTable.Entry, in table: LexicalTable) -> (WordKey, idf: Double)? {
+        let continues = self.tokens > 0 && self.last.extends && entry.isWord && entry.joins
+        let word = continues ? nil : self.close(in: table)
+        if entry.isWord {
+            if self.tokens == 0 { self.first = entry }
+            self.tokens += 1
+            self.last = entry
+            self.spelling.append(entry.spelling)
+            self.idf += Double(entry.idf)
+        }
+        return word
     }
 
-    static func == (left: Self, right: Self) -> Bool { left.value == right.value }
-    func hash(into hasher: inout Hasher) { hasher.combine(self.value) }
+    /// Ends the word; nil if there is none. A word of several tokens that none spells is as rare as all of them together.
+    mutating func close(in table: LexicalTable) -> (WordKey, idf: Double)? {
+        guard self.tokens > 0 else { return nil }
+        defer { self = OpenWord() }
+        if let known = self.tokens == 1 ? self.first : table[self.spelling] {
+            return (.known(known.wordClass), Double(known.idf))
+        }
+        return (.spelled(self.spelling), min(self.idf, table.greatestIDF))
+    }
 }
 
 /// Finds a question's words in a stream of tokens, unit by unit.
 ///
-/// - Complexity: O(1) per token, one look-up per word, no allocation.
+/// - Complexity: O(1) per token, one or two look-ups per word, no allocation.
 struct WordMatcher: Sendable {
     private let table: LexicalTable
-    private let bits: [WordHash: Int]
-    private var word = WordHash()
+    private let bits: [WordKey: Int]
+    private var word = OpenWord()
     private var found: UInt64 = 0
 
     init(_ query: QueryWords, table: LexicalTable) {
@@ -77,21 +91,17 @@ struct WordMatcher: Sendable {
     }
 
     mutating func append(_ id: TokenID) {
-        let entry = self.table[id]
-        if !self.word.continues(with: entry) { self.closeWord() }
-        self.word.append(entry)
+        if let (key, _) = self.word.append(self.table[id], in: self.table) { self.note(key) }
     }
 
     /// The words since the last call, one bit each; a word never reaches over the end of a unit.
     mutating func takeUnit() -> UInt64 {
-        self.closeWord()
+        if let (key, _) = self.word.close(in: self.table) { self.note(key) }
         defer { self.found = 0 }
         return self.found
     }
 
-    private mutating func closeWord() {
-        guard !self.word.isEmpty else { return }
-        if let bit = self.bits[self.word] { self.found |= 1 << UInt64(bit) }
-        self.word = WordHash()
+    private mutating func note(_ key: WordKey) {
+        if let bit = self.bits[key] { self.found |= 1 << UInt64(bit) }
     }
 }
