@@ -33,6 +33,10 @@ package struct CompressionRequest: Hashable, Sendable {
     package var keepLiterals: [String]
     /// Regular expressions whose matches' units are kept whatever their score.
     package var keepRegexes: [String]
+    /// Whether words of the query in and around a unit count beside the critic's score.
+    ///
+    /// It takes a model that brings a lexicon and units of at least a line; elsewhere it changes nothing.
+    package var matchesWords: Bool
     /// Tokens in a window, prompt included; nil for what the model was trained with.
     package var windowTokens: Int?
 
@@ -49,6 +53,7 @@ package struct CompressionRequest: Hashable, Sendable {
         self.budget = nil
         self.keepLiterals = []
         self.keepRegexes = []
+        self.matchesWords = preset.matchesWords
         self.windowTokens = nil
     }
 }

@@ -15,6 +15,8 @@ package struct Preset: Hashable, Sendable {
     package var granularity: Granularity
     /// Whether the instruction makes sense only with a question.
     package var needsQuery: Bool
+    /// Whether evidence shares words with the question; elsewhere matches would only push the wrong units up.
+    package var matchesWords: Bool
 }
 
 extension Preset {
@@ -27,7 +29,7 @@ extension Preset {
         instruction: Self.expert(
             "extract some sentences from the documents as the supporting facts of the user's question",
             rule: "tag the supporting facts with 'fact'"),
-        tags: ["fact"], granularity: .sentence, needsQuery: true)
+        tags: ["fact"], granularity: .sentence, needsQuery: true, matchesWords: true)
 
     /// Single planted statements, as in needle-in-a-haystack tests.
     package static let needle = Preset(
@@ -36,7 +38,7 @@ extension Preset {
             "extract the 'needles' in the format of 'One of the special magic {type_needle_v} for {key} is: {value}.' "
                 + "from the documents to answer user's question",
             rule: "tag the needles with 'needle'"),
-        tags: ["needle"], granularity: .sentence, needsQuery: true)
+        tags: ["needle"], granularity: .sentence, needsQuery: true, matchesWords: true)
 
     /// Chains of assignments between variables. The misspelling is the report's, and what its models were trained on.
     package static let chain = Preset(
@@ -44,23 +46,23 @@ extension Preset {
         instruction: Self.expert(
             "extract the assigment chains like 'VAR XXX1 = XXX2' from the documents to answer the question of the user",
             rule: "tag the assignment chains with 'chain'"),
-        tags: ["chain"], granularity: .sentence, needsQuery: true)
+        tags: ["chain"], granularity: .sentence, needsQuery: true, matchesWords: false)
 
     /// One key and its value.
     package static let pair = Preset(
         name: "pair", instruction: "Extract the {key}:{value} pair for the key in user's question",
-        tags: [], granularity: .word, needsQuery: true)
+        tags: [], granularity: .word, needsQuery: true, matchesWords: false)
 
     /// The words that carry the document's meaning.
     package static let keyword = Preset(
         name: "keyword", instruction: "你是一个信息抽取的专家，你的任务是抽取文档内容中的关键词",
-        tags: [], granularity: .word, needsQuery: false)
+        tags: [], granularity: .word, needsQuery: false, matchesWords: false)
 
     /// Whole paragraphs about the question.
     package static let paragraph = Preset(
         name: "paragraph",
         instruction: "Retrieve chunks or paragraphs from the document that are related to the user's query.",
-        tags: [], granularity: .paragraph, needsQuery: true)
+        tags: [], granularity: .paragraph, needsQuery: true, matchesWords: true)
 
     /// The preset of that name, or nil.
     package static func named(_ name: String) -> Preset? { Self.all.first { $0.name == name } }

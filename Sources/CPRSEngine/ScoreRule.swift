@@ -24,17 +24,26 @@ struct ScoreRule: DecisionRule {
     private var isFinished = false
     private var bestDroppedUnit: Float?
 
-    /// - Parameter defaultThreshold: least score of a kept unit when neither the caller nor a budget sets a bound.
-    init(_ request: CompressionRequest, patterns: PatternSet, defaultThreshold: Float) {
-        self.budget = request.budget
-        self.threshold = request.threshold ?? (request.budget == nil ? defaultThreshold : nil)
+    /// - Parameters:
+    ///   - defaultThreshold: least score of a kept unit when neither the caller nor a budget sets a bound.
+    ///   - words: the question's words and the lexicon they were looked up in, to match in every unit; has its own default
+    ///     threshold.
+    init(
+        _ request: CompressionRequest, patterns: PatternSet, defaultThreshold: Float,
+        words: (query: QueryWords, lexicon: Lexicon)?
+    ) {
         let unit = request.unit
+        let leastScore = words?.lexicon.weights.threshold ?? defaultThreshold
+        self.budget = request.budget
+        self.threshold = request.threshold ?? (request.budget == nil ? leastScore : nil)
         switch unit {
         case .token: self.tokenUnits = TokenUnits()
         case .sentence: break
         case .word, .line, .paragraph: self.splitter = UnitSplitter(unit)
         }
-        self.scorer = UnitScorer(request.aggregation)
+        self.scorer =
+            words.map { UnitScorer(request.aggregation, query: $0.query, lexicon: $0.lexicon) }
+            ?? UnitScorer(request.aggregation)
         self.search = patterns.isEmpty ? nil : PatternSearch(patterns)
         self.merger = SpanMerger(granularity: unit, minTokens: request.minSpanTokens ?? 0, tags: request.tags)
     }
@@ -139,6 +148,15 @@ extension CompressionRequest {
         switch self.granularity {
         case .token, .word, .sentence: return .mean
         case .line, .paragraph: return .bestMean(of: Self.evidenceTokens)
+        }
+    }
+
+    /// Whether units are large enough to hold words of the question beside the evidence. A word that is kept alone is
+    /// the answer, which the question does not contain, so there the critic judges alone.
+    var canMatchWords: Bool {
+        switch self.granularity {
+        case .token, .word: false
+        case .sentence, .line, .paragraph: self.decoding == .default && self.matchesWords
         }
     }
 

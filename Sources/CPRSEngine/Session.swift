@@ -1,6 +1,6 @@
 package import CPRSCore
 internal import CPRSPatterns
-internal import CPRSSegmentation
+package import CPRSSegmentation
 package import CPRSTokenizer
 
 /// One compression: bytes go in, windows come out, scores go in, decisions come out.
@@ -25,9 +25,12 @@ package struct Session: Sendable {
 
     /// Checks the request against a tokenizer and a critic.
     ///
+    /// - Parameter lexicon: what the model brings for word matching, if it does.
     /// - Throws: `invalidArgument` naming the field, the allowed range and the value; for a query that leaves no room,
     ///   how much room there is.
-    package init(_ request: CompressionRequest, tokenizer: Tokenizer, limits: CriticLimits) throws(CPRSError) {
+    package init(
+        _ request: CompressionRequest, tokenizer: Tokenizer, limits: CriticLimits, lexicon: Lexicon? = nil
+    ) throws(CPRSError) {
         try request.validate()
         let prompt = try Prompt(request, tokenizer: tokenizer)
         let room = try prompt.room(request.windowTokens, limits: limits)
@@ -36,10 +39,22 @@ package struct Session: Sendable {
         self.tokens = StreamingTokenizer(tokenizer, specialTokens: .text)
         self.windower = Windower(roomTokens: room, startOfToken: tokenizer.start(of:))
         switch request.decoding {
-        case .default: self.rule = ScoreRule(request, patterns: patterns, defaultThreshold: limits.threshold)
+        case .default:
+            let words = try Self.words(of: request, tokenizer: tokenizer, lexicon: lexicon)
+            self.rule = ScoreRule(request, patterns: patterns, defaultThreshold: limits.threshold, words: words)
         case .reference: self.rule = ReferenceRule(request)
         }
         self.summary.promptTokens = prompt.tokens.count
+    }
+
+    /// What there is to match, or nil if the request, the model or the question gives no reason to.
+    private static func words(
+        of request: CompressionRequest, tokenizer: Tokenizer, lexicon: Lexicon?
+    ) throws(CPRSError) -> (query: QueryWords, lexicon: Lexicon)? {
+        guard let lexicon, request.canMatchWords else { return nil }
+        let query = try tokenizer.encode(Array(request.query.utf8), specialTokens: .text).map(\.id)
+        let words = QueryWords(query, table: lexicon.table)
+        return words.isEmpty ? nil : (words, lexicon)
     }
 
     /// Takes the next bytes of the context.

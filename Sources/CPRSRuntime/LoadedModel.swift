@@ -1,6 +1,7 @@
 package import CPRSCore
 package import CPRSEngine
 package import CPRSModel
+package import CPRSSegmentation
 package import CPRSTensors
 package import CPRSTokenizer
 
@@ -16,6 +17,8 @@ package final class LoadedModel {
     package let critic: Qwen2Critic
     /// The instructions that it offers, in the wording that it was trained on; those of a packed file are its own.
     package let presets: [Preset]
+    /// What the model brings for word matching; nil if it has no `cprs_lexical` in its config.
+    package let lexicon: Lexicon?
 
     /// Opens a folder as Hugging Face writes it, or a packed file.
     ///
@@ -33,6 +36,7 @@ package final class LoadedModel {
         self.source = try ModelSource(path: path)
         self.critic = try self.source.critic(threads: threads, windowTokens: windowTokens, precision: precision)
         self.tokenizer = try self.source.tokenizer()
+        self.lexicon = try Lexicon(self.source, vocabularySize: self.tokenizer.vocabularySize)
         self.name = ModelLocation.name(of: path)
         self.presets = try Self.presets(of: self.source) ?? Preset.worded(for: self.critic.config)
         try self.tokenizer.check(fits: self.critic.limits.vocabularySize, path: path)
@@ -59,7 +63,7 @@ package final class LoadedModel {
 
     /// Starts a compression.
     package func session(for request: CompressionRequest) throws(CPRSError) -> Session {
-        try Session(request, tokenizer: self.tokenizer, limits: self.critic.limits)
+        try Session(request, tokenizer: self.tokenizer, limits: self.critic.limits, lexicon: self.lexicon)
     }
 }
 

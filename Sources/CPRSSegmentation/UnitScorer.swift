@@ -10,12 +10,20 @@ package struct ScoredUnit: Hashable, Sendable {
     package var score: Float
     /// The tag of the first token with the best score; 0 without tokens.
     package var tag: Int
+    /// The best score of a token; 0 without tokens.
+    package var bestScore: Float
+    /// The question's words in the unit, one bit each (``QueryWords``); 0 unless words are matched.
+    package var words: UInt64
 
-    package init(bytes: ByteRange, tokens: Int, score: Float, tag: Int) {
+    package init(
+        bytes: ByteRange, tokens: Int, score: Float, tag: Int, bestScore: Float? = nil, words: UInt64 = 0
+    ) {
         self.bytes = bytes
         self.tokens = tokens
         self.score = score
         self.tag = tag
+        self.bestScore = bestScore ?? score
+        self.words = words
     }
 }
 
@@ -39,6 +47,8 @@ package struct UnitScorer: Sendable {
     }
 
     private var fold: ScoreFold
+    private var matcher: WordMatcher?
+    private var fusion: LexicalFusion?
     private var waitingEnds = Queue<Int>()
     private var waitingTokens = Queue<ScoredToken>()
     private var ready = Queue<ScoredUnit>()
@@ -47,6 +57,14 @@ package struct UnitScorer: Sendable {
 
     /// A scorer at the start of a text.
     package init(_ aggregation: Aggregation) { self.fold = ScoreFold(aggregation) }
+
+    /// A scorer whose units' scores take the question's words into account; each is given out one unit later.
+    package init(_ aggregation: Aggregation, query: QueryWords, lexicon: Lexicon) {
+        self.init(aggregation)
+        guard !query.isEmpty else { return }
+        self.matcher = WordMatcher(query, table: lexicon.table)
+        self.fusion = LexicalFusion(query, weights: lexicon.weights)
+    }
 
     /// Takes the next unit ends, ascending.
     ///
@@ -71,6 +89,7 @@ package struct UnitScorer: Sendable {
         self.foldSettledTokens()
         while self.waitingEnds.count > 0 { self.closeFirstUnit() }
         if self.start < totalBytes { self.close(at: totalBytes, evenEmpty: true) }
+        if let unit = self.fusion?.finish() { self.ready.append(CollectionOfOne(unit)) }
     }
 
     /// The next unit whose every token was scored; nil if more input is needed, or all was given out.
@@ -91,6 +110,7 @@ package struct UnitScorer: Sendable {
                 self.closeFirstUnit()
             }
             self.fold.add(token.score, tag: token.tag)
+            self.matcher?.append(token.token.id)
             folded += 1
         }
         self.waitingTokens.skip(folded)
@@ -105,8 +125,13 @@ package struct UnitScorer: Sendable {
     private mutating func close(at end: Int, evenEmpty: Bool) {
         guard evenEmpty || self.fold.count > 0 else { return }
         let unit = ScoredUnit(
-            bytes: self.start..<end, tokens: self.fold.count, score: self.fold.score, tag: self.fold.tag)
-        self.ready.append(CollectionOfOne(unit))
+            bytes: self.start..<end, tokens: self.fold.count, score: self.fold.score, tag: self.fold.tag,
+            bestScore: self.fold.best, words: self.matcher?.takeUnit() ?? 0)
+        if self.fusion == nil {
+            self.ready.append(CollectionOfOne(unit))
+        } else if let fused = self.fusion?.append(unit) {
+            self.ready.append(CollectionOfOne(fused))
+        }
         self.start = end
         self.fold.reset()
     }
@@ -118,7 +143,7 @@ private struct ScoreFold: Sendable {
     private(set) var count = 0
     /// Tag of the first token with the best score.
     private(set) var tag = 0
-    private var best: Float = 0
+    private(set) var best: Float = 0
     private var sum = 0.0
     private var bestSum = 0.0
     /// The last `n` scores of `bestMean(of: n)`; the place of token `i` is `i % n`.

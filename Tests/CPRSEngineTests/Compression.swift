@@ -18,10 +18,10 @@ struct Compression {
     ///   - backwards: score every window that waits in reverse order.
     static func run(
         _ text: [UInt8], _ request: CompressionRequest, chunk: [Int] = [1 << 16], backwards: Bool = false,
-        critic: FakeCritic = FakeCritic()
+        critic: FakeCritic = FakeCritic(), lexicon: Lexicon? = nil
     ) throws -> Compression {
         let tokenizer = try Self.tokenizer ?? Tokenizer(folder: SharedData.defaultModel)
-        var session = try Session(request, tokenizer: tokenizer, limits: critic.limits)
+        var session = try Session(request, tokenizer: tokenizer, limits: critic.limits, lexicon: lexicon)
         var result = Compression()
         var final = 0
         func score(_ session: inout Session) throws {

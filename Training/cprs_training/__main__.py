@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from . import circuit, corpus, evaluate, export, heldout, lexicon, tokenizer, train
+from . import circuit, corpus, evaluate, export, fuse, heldout, lexicon, tokenizer, train
 from .critic import TokenCritic
 from .dataset import Dataset, build
 from .prompts import MARKER_END, MARKER_START
@@ -56,6 +56,11 @@ def export_command(options, config):
     scale, shift = export.calibrate(model, bpe, items, model.config["cprs_window_tokens"])
     print(f"calibrated: logits x {scale:.3f}, outside bias {shift:+.3f}")
     export.export(model, bpe, options.work / "tokenizer.json", options.out)
+
+
+def fuse_command(options, config):
+    bpe = tokenizer.load(options.model / "tokenizer.json")
+    fuse.fuse(load_model(options.model), bpe, options.corpus, options.model, options.items)
 
 
 def evaluate_command(options, config):
@@ -128,6 +133,10 @@ def parse():
     step.add_argument("--start-share", type=float, default=0.0, help="share of init.pt in the weights, 0 to 1")
     step.add_argument("--out", type=Path, required=True)
     step.set_defaults(run=export_command)
+    step = steps.add_parser("fuse", help="an exported folder gets cprs_lexicon.safetensors and cprs_lexical in its config")
+    step.add_argument("--model", type=Path, required=True, help="folder that export wrote; its tokenizer.json is used")
+    step.add_argument("--items", type=float, default=1.0, help="share of the items to fit on, above 0")
+    step.set_defaults(run=fuse_command)
     step = steps.add_parser("evaluate", help="held-out retrieval of a checkpoint or an exported folder")
     step.add_argument("--checkpoint", type=Path, required=True)
     step.add_argument("--start-share", type=float, default=0.0, help="share of init.pt in the weights, 0 to 1")

@@ -52,9 +52,12 @@ def answerable(corpus_folder, file):
 
 
 def question_items(corpus_folder, family, count, rng):
-    """Three in ten filler paragraphs share the gold paragraph's title where there are any: hard negatives."""
     file, lang = QUESTION_FAMILIES[family]
-    rows = answerable(corpus_folder, file)
+    return haystack_items(answerable(corpus_folder, file), family, lang, count, rng)
+
+
+def haystack_items(rows, family, lang, count, rng):
+    """Three in ten filler paragraphs share the gold paragraph's title where there are any: hard negatives."""
     title_of = {row["context"]: row["title"] for row in rows}
     contexts, by_title = list(title_of), {}
     for context in contexts:
@@ -92,8 +95,8 @@ def contract_items(corpus_folder, count, rng):
     return items
 
 
-def synthetic_items(corpus_folder, family, count, rng):
-    sources = [text for text in corpus.haystacks(corpus_folder, "eval") if text["lang"] == "en"]
+def synthetic_items(corpus_folder, family, count, rng, split="eval"):
+    sources = [text for text in corpus.haystacks(corpus_folder, split) if text["lang"] == "en"]
     sources = [text["text"] for text in sources if len(text["text"]) > HAYSTACK_CHARACTERS["en"] + 1]
     words = corpus.word_list(corpus_folder, "nouns"), corpus.word_list(corpus_folder, "adjectives")
     items = []

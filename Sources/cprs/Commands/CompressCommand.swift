@@ -160,6 +160,7 @@ struct CompressCommand: ParsableCommand {
         request.tags = self.tags
         if self.tags.isEmpty { request.tags = self.instruction.map(Preset.tags(in:)) ?? chosen.tags }
         request.granularity = self.selection.granularity ?? chosen.granularity
+        request.matchesWords = self.selection.wordMatching.map { $0 == .on } ?? chosen.matchesWords
     }
 
     /// Checks what the two places would refuse in different words.

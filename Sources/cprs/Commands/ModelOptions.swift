@@ -36,3 +36,5 @@ struct PrecisionOptions: ParsableArguments {
             """)
     var precision: Precision?
 }
+
+extension Precision: ExpressibleByArgument {}

@@ -6,6 +6,9 @@ internal import CPRSSegmentation
 extension Granularity: ExpressibleByArgument {}
 extension CompressionRequest.Decoding: ExpressibleByArgument {}
 
+/// Whether words of the question count.
+enum WordMatching: String, CaseIterable, ExpressibleByArgument { case on, off }
+
 /// What stays, given the scores.
 struct SelectionOptions: ParsableArguments {
     @Option(
@@ -42,6 +45,13 @@ struct SelectionOptions: ParsableArguments {
         name: .customLong("keep-regex"),
         help: ArgumentHelp("Keep the units that this expression matches in; repeatable.", valueName: "regex"))
     var keepRegexes: [String] = []
+
+    @Option(
+        name: .customLong("lexical"),
+        help:
+            "Count the question's words in and around a sentence, line or paragraph beside the critic's score: on or off (default: on for the presets fact, needle and paragraph, if the model brings a lexicon)."
+    )
+    var wordMatching: WordMatching?
 
     @Option(help: "How labels become spans: default, or reference for the published service's rules.")
     var decoding: CompressionRequest.Decoding = .default

@@ -1,0 +1,75 @@
+package import CPRSCore
+internal import CPRSJSON
+package import CPRSSegmentation
+internal import CPRSTensors
+
+extension Lexicon {
+    /// Beside the checkpoint: tensors `class`, `idf`, `shape`, `spelling` and `letters`, `[V]`, one row per token id.
+    private static let file = "cprs_lexicon"
+    private static let configField = "cprs_lexical"
+
+    /// Reads what a model brings for word matching; nil if its config has no `cprs_lexical`.
+    ///
+    /// - Parameter vocabularySize: ids of the model's tokenizer; the table needs a row for each.
+    /// - Throws: `modelUnusable`, naming the file, the field, its allowed values and the one found.
+    package init?(_ source: ModelSource, vocabularySize: Int) throws(CPRSError) {
+        let config = "\(source.path): \(ModelSource.FileName.config)"
+        guard let text = try source.file(ModelSource.FileName.config) else { return nil }
+        let json = try JSONValue(text, name: config)
+        guard let value = json.object?[Self.configField], !value.isNull else { return nil }
+        let weights = try LexicalWeights(json: value, name: "\(config): \(Self.configField)")
+
+        let path = "\(source.path): \(Self.file).safetensors"
+        let tensors = try source.extraTensors(Self.file)
+        func column(_ name: String) throws(CPRSError) -> [Float] {
+            guard let tensor = tensors[name]?.view else {
+                throw CPRSError(code: .modelUnusable, message: "\(path): tensor \(name) is missing or holds no numbers")
+            }
+            guard tensor.shape == [vocabularySize] else {
+                throw CPRSError(
+                    code: .modelUnusable,
+                    message:
+                        "\(path): \(name) must have a row per token, the shape [\(vocabularySize)] (got \(tensor.shape))"
+                )
+            }
+            return tensor.floats()
+        }
+        let table = try LexicalTable(
+            classes: column("class"), idf: column("idf"), shapes: column("shape"), spellings: column("spelling"),
+            letters: column("letters"), name: path)
+        self.init(table: table, weights: weights)
+    }
+}
+
+extension LexicalWeights {
+    /// Coefficients beyond this are a mistake: features are sums of a few dozen at most.
+    private static let maxWeight = 1000.0
+
+    /// Checks `cprs_lexical`: every field is a number and required.
+    ///
+    /// - Throws: `modelUnusable` naming the field, its allowed range and the value.
+    init(json: JSONValue, name: String) throws(CPRSError) {
+        guard let object = json.object else {
+            throw CPRSError(code: .modelUnusable, message: "\(name) must be an object")
+        }
+        func number(_ key: String, in range: ClosedRange<Double>) throws(CPRSError) -> Double {
+            guard let value = object[key]?.number else {
+                throw CPRSError(code: .modelUnusable, message: "\(name).\(key) is missing or not a number")
+            }
+            guard range.contains(value) else {
+                throw CPRSError(
+                    code: .modelUnusable,
+                    message: "\(name).\(key) must be in \(range.lowerBound)...\(range.upperBound) (got \(value))")
+            }
+            return value
+        }
+        func weight(_ key: String) throws(CPRSError) -> Double {
+            try number(key, in: -Self.maxWeight...Self.maxWeight)
+        }
+        self.init(
+            bias: try weight("bias"), critic: try weight("critic"), best: try weight("best"),
+            matched: try weight("matched"), covered: try weight("covered"), nearby: try weight("nearby"),
+            length: try weight("length"), decay: try number("decay", in: 0...1),
+            threshold: Float(try number("threshold", in: 0...1)))
+    }
+}

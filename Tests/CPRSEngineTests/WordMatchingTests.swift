@@ -1,0 +1,90 @@
+internal import CPRSCore
+internal import CPRSEngine
+internal import CPRSSegmentation
+internal import CPRSTestSupport
+internal import CPRSTokenizer
+internal import Testing
+
+@Suite("word matching in a session")
+struct WordMatchingTests {
+    /// Every token is a word of its own; ids stand for their rarity.
+    private static func lexicon(threshold: Float = 0.5) throws -> Lexicon {
+        let count = try Tokenizer(folder: SharedData.defaultModel).vocabularySize
+        let rows = (0..<count).map(Float.init)
+        let table = try LexicalTable(
+            classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
+            spellings: rows, letters: rows.map { _ in 1 }, name: "t")
+        let weights = LexicalWeights(
+            bias: -4, critic: 0.5, best: 0.25, matched: 0.1, covered: 6, nearby: 2, length: 0.25, decay: 0.5,
+            threshold: threshold)
+        return Lexicon(table: table, weights: weights)
+    }
+
+    static let large: [Granularity] = [.sentence, .line, .paragraph]
+
+    @Test(
+        "any chunking and window gives the decisions of the whole text", arguments: Self.large,
+        [[1], [7, 1, 64], [1000]])
+    func chunking(granularity: Granularity, chunk: [Int]) throws {
+        var request = CompressionRequest.test {
+            $0.granularity = granularity
+            $0.keepRegexes = ["disk 1\\d"]
+            $0.threshold = 0.3
+        }
+        let lexicon = try Self.lexicon()
+        let whole = try Compression.run(Sample.mixed, request, lexicon: lexicon)
+        #expect(!whole.kept.isEmpty && whole.summary.keptTokens < whole.summary.contextTokens)
+        request.windowTokens = 160
+        let pieces = try Compression.run(Sample.mixed, request, chunk: chunk, backwards: true, lexicon: lexicon)
+        #expect(pieces.kept == whole.kept)
+    }
+
+    @Test("switched off, or with units below a line, it changes nothing", arguments: Granularity.allCases)
+    func off(granularity: Granularity) throws {
+        let plain = CompressionRequest.test { $0.granularity = granularity }
+        var off = plain
+        off.matchesWords = Self.large.contains(granularity) ? false : true
+        let lexicon = try Self.lexicon()
+        let expected = try Compression.run(Sample.mixed, plain)
+        #expect(try Compression.run(Sample.mixed, off, lexicon: lexicon).kept == expected.kept)
+        #expect(
+            try (Compression.run(Sample.mixed, plain, lexicon: lexicon).kept == expected.kept)
+                != Self.large.contains(granularity))
+    }
+
+    @Test("a planted sentence wins a budget when the critic sees no difference")
+    func planted() throws {
+        let sentence = "The peculiar watermark came from Bohemia.\n"
+        let text = Array((Sample.prose + sentence + Sample.log).utf8)
+        let request = CompressionRequest.test {
+            $0.query = "Which watermark came from Bohemia?"
+            $0.budget = .maxTokens(16)
+        }
+        let even = FakeCritic { _ in 0.1 }
+        let found = try Compression.run(text, request, critic: even, lexicon: Self.lexicon())
+        #expect(String(decoding: found.output(of: text), as: UTF8.self).contains(sentence))
+        let blind = try Compression.run(text, request, critic: even)
+        #expect(!String(decoding: blind.output(of: text), as: UTF8.self).contains(sentence))
+    }
+
+    @Test("the default threshold is the lexicon's; the caller's comes first")
+    func threshold() throws {
+        let all = try Compression.run(Sample.mixed, .test(), lexicon: Self.lexicon(threshold: 0))
+        #expect(all.summary.keptTokens == all.summary.contextTokens)
+        let none = try Compression.run(Sample.mixed, .test { $0.threshold = 1 }, lexicon: Self.lexicon(threshold: 0))
+        #expect(none.kept.isEmpty)
+    }
+
+    @Test("decisions leave before the text ends")
+    func streams() throws {
+        let lexicon = try Self.lexicon(threshold: 0)
+        let critic = FakeCritic()
+        var session = try Session(
+            .test(), tokenizer: Tokenizer(folder: SharedData.defaultModel), limits: critic.limits, lexicon: lexicon)
+        try session.append(Sample.mixed)
+        while let window = session.nextWindow() { session.accept(try critic.score(window.input), for: window) }
+        let decisions = try session.takeDecisions()
+        // All that was scored is decided, but for the last sentence and the one that is cut.
+        #expect(decisions.finalBytes > session.scoredBytes - 400 && decisions.finalBytes < session.scoredBytes)
+    }
+}
