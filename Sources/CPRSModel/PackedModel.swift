@@ -105,7 +105,7 @@ package struct PackedModel {
             throw CPRSError(code: .modelUnusable, message: "\(path): \(name) is missing")
         }
         return try Qwen2Config(
-            json: Array(tensor.bytes), path: "\(path): config.json", environment: Qwen2Critic.environment)
+            json: tensor.copy(), path: "\(path): config.json", environment: Qwen2Critic.environment)
     }
 
     /// Checks that the file has exactly the layout's tensors, files, extras and padding.

@@ -114,7 +114,11 @@ package struct PackedModelWriter {
                 PackedModelFormat.packingKey: PackedModelFormat.packing(of: self.layout),
             ])
         for (plan, file) in zip(files, self.contents.files) { try writer.append(file.bytes, to: plan.name) }
-        for extra in extras { try writer.append(extra.tensor.bytes, to: extra.plan.name) }
+        for extra in extras {
+            try withExtendedLifetime(extra.tensor.memory) { () throws(CPRSError) in
+                try writer.append(extra.tensor.bytes, to: extra.plan.name)
+            }
+        }
         var (bytes, parameters) = (0, 0)
         for item in self.layout.all {
             parameters += try self.write(item, to: writer)

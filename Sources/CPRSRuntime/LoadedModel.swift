@@ -55,7 +55,7 @@ package final class LoadedModel {
         guard case .packed(let model) = source, let tensor = model.folderFile(ModelSource.FileName.presets) else {
             return nil
         }
-        return try Preset.read(Array(tensor.bytes), path: "\(model.path): \(ModelSource.FileName.presets)")
+        return try Preset.read(tensor.copy(), path: "\(model.path): \(ModelSource.FileName.presets)")
     }
 
     /// The model's preset of that name, or nil.

@@ -56,7 +56,7 @@ package enum ModelSource {
         case .folder(let folder):
             let path = folder + "/" + name
             return access(path, F_OK) == 0 ? try MappedFile.read(path: path, limit: Self.maxFileBytes) : nil
-        case .packed(let model): return model.folderFile(name).map { Array($0.bytes) }
+        case .packed(let model): return model.folderFile(name)?.copy()
         }
     }
 

@@ -49,6 +49,6 @@ package final class MappedFile: TensorMemory, @unchecked Sendable {
             throw CPRSError(
                 code: .modelUnusable, message: "\(path): \(file.bytes.count) bytes; at most \(limit) are read")
         }
-        return Array(file.bytes)
+        return withExtendedLifetime(file) { Array(file.bytes) }
     }
 }

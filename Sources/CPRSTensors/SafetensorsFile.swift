@@ -47,10 +47,13 @@ package struct StoredTensor: @unchecked Sendable {
     package let shape: [Int]
     /// Offset of its first byte in the file.
     package let offset: Int
-    /// Its bytes; valid while `memory` lives.
+    /// Its bytes; valid while `memory` lives, so whoever uses them holds that (`withExtendedLifetime`).
     package let bytes: UnsafeRawBufferPointer
     /// Keeps `bytes` valid.
     package let memory: any TensorMemory
+
+    /// Its bytes in an array of their own.
+    package func copy() -> [UInt8] { withExtendedLifetime(self.memory) { Array(self.bytes) } }
 
     /// The tensor to compute with; nil for plain bytes.
     package var view: TensorView? {

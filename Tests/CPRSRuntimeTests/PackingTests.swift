@@ -5,6 +5,7 @@ internal import CPRSRuntime
 internal import CPRSTensors
 internal import CPRSTestSupport
 internal import CPRSTokenizer
+internal import Glibc
 internal import Testing
 
 /// Packs the model that ships with the package.
@@ -46,10 +47,9 @@ struct PackingTests {
     @Test("the same model packed twice gives the same file, and its hashes hold")
     func deterministic() throws {
         let (one, two) = (TemporaryFolder(), TemporaryFolder())
-        let first = try MappedFile(path: packDefault(one, .int8))
-        let second = try MappedFile(path: packDefault(two, .int8))
-        #expect(first.bytes.elementsEqual(second.bytes))
-        try PackedModel(path: first.path).verify()
+        let (first, second) = (try packDefault(one, .int8), try packDefault(two, .int8))
+        #expect(try MappedFile.read(path: first, limit: 1 << 28) == MappedFile.read(path: second, limit: 1 << 28))
+        try PackedModel(path: first).verify()
     }
 
     @Test("tensors start at multiples of 64 bytes, the data at a page, and no byte belongs to no tensor")
@@ -82,7 +82,7 @@ struct PackingTests {
         #expect(try packed.file("none") == nil)
     }
 
-    @Test("an existing file is not replaced unless that is asked for, and no partial file is left")
+    @Test("an existing file is not replaced unless that is asked for")
     func existing() throws {
         let folder = TemporaryFolder()
         let path = folder.write("mine", to: "x.cprs")
@@ -98,7 +98,7 @@ struct PackingTests {
     @Test("a damaged file is refused or scores with its own bytes, and never ends the process")
     func mutations() throws {
         let folder = TemporaryFolder()
-        let bytes = Array(try MappedFile(path: packDefault(folder, .int8)).bytes)
+        let bytes = try MappedFile.read(path: packDefault(folder, .int8), limit: 1 << 28)
         let dataStart = try SafetensorsFile(path: folder.path + "/int8-0.cprs", acceptsBytes: true).dataStart
         var generator = SeededGenerator(seed: 7)
         for round in 0..<60 {
@@ -123,11 +123,66 @@ struct PackingTests {
         let path = try packDefault(folder, .int8)
         let file = try SafetensorsFile(path: path, acceptsBytes: true)
         let tensor = try #require(file.stored.first { $0.name == "layers.3.down" })
-        var bytes = Array(try MappedFile(path: path).bytes)
+        var bytes = try MappedFile.read(path: path, limit: 1 << 28)
         bytes[tensor.offset + 100] ^= 1
         let opened = try PackedModel(path: folder.write(bytes, to: "flipped.cprs"))
         let error = try #require(throws: CPRSError.self) { try opened.verify() }
         #expect(error.message.contains("layers.3.down is damaged"))
+    }
+
+    /// A copy of the default model's folder.
+    private func copyDefault() throws -> TemporaryFolder {
+        let folder = TemporaryFolder()
+        for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+            folder.write(try MappedFile.read(path: SharedData.defaultModel + "/" + name, limit: 1 << 28), to: name)
+        }
+        return folder
+    }
+
+    @Test("a weight that is not finite is refused by name and index, and leaves no file")
+    func notFinite() throws {
+        let folder = try copyDefault()
+        let path = folder.path + "/model.safetensors"
+        let stored = try SafetensorsFile(path: path).stored
+        let tensor = try #require(stored.first { $0.name == "model.layers.2.mlp.up_proj.weight" })
+        let width = try #require(tensor.type).bytes
+        var bytes = try MappedFile.read(path: path, limit: 1 << 28)
+        for byte in 0..<width { bytes[tensor.offset + 777 * width + byte] = 0xFF }
+        folder.write(bytes, to: "model.safetensors")
+        let target = folder.path + "/x.cprs"
+        let error = try #require(throws: CPRSError.self) {
+            try ModelPacker.pack(
+                folder: folder.path, recipe: PackedWeights.Recipe(precision: .int8), to: target, replaces: false,
+                pool: ComputePool(threads: 2))
+        }
+        #expect(error.message.contains("model.layers.2.mlp.up_proj.weight: element 777 is -nan"), "\(error.message)")
+        #expect(try FolderNames.of(folder.path) == ["config.json", "model.safetensors", "tokenizer.json"])
+    }
+
+    @Test("tensors of a further cprs_ file are the same read from the folder and from the packed file")
+    func extras() throws {
+        let folder = try copyDefault()
+        let plans = [
+            TensorPlan(name: "keys", type: nil, shape: [3, 7]), TensorPlan(name: "a \"b\"/c", type: .f32, shape: [2]),
+        ]
+        let writer = try SafetensorsWriter(
+            path: folder.path + "/cprs_words.safetensors", replaces: false, tensors: plans, metadata: [:])
+        try writer.append((0..<21).map { UInt8($0) }, to: "keys")
+        try writer.append([1, 2, 3, 4, 5, 6, 7, 8], to: plans[1].name)
+        _ = try writer.finish()
+        let target = folder.path + "/x.cprs"
+        _ = try ModelPacker.pack(
+            folder: folder.path, recipe: PackedWeights.Recipe(precision: .bf16), to: target, replaces: false,
+            pool: ComputePool(threads: 2))
+        for path in [folder.path, target] {
+            let extras = try ModelSource(path: path).extraTensors("cprs_words")
+            for plan in plans {
+                let tensor = try #require(extras[plan.name], "\(path)")
+                #expect(tensor.shape == plan.shape && tensor.type == plan.type)
+            }
+            #expect(try #require(extras["keys"]).copy() == (0..<21).map { UInt8($0) })
+            #expect(try ModelSource(path: path).extraTensors("cprs_other").isEmpty)
+        }
     }
 
     @Test("a file of a later version and a plain checkpoint are refused with what to do")
@@ -143,5 +198,21 @@ struct PackingTests {
             let error = try #require(throws: CPRSError.self) { try PackedModel(path: path) }
             #expect(error.message.contains(words), "\(error.message)")
         }
+    }
+}
+
+/// Names of the files in a folder.
+private enum FolderNames {
+    static func of(_ path: String) throws -> [String] {
+        let folder = try #require(opendir(path))
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names.sorted()
     }
 }
