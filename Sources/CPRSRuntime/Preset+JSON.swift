@@ -10,14 +10,14 @@ extension Preset {
         Preset.all.map { $0.resolved(trained: config.trainedInstruction) }
     }
 
-    /// An array of objects: `name`, `instruction`, `tags`, `granularity`, `needs_query`.
+    /// An array of objects: `name`, `instruction`, `tags`, `granularity`, `needs_query`, `matches_words`.
     static func json(_ presets: [Preset]) -> String {
         let objects = presets.map { preset in
             let tags = preset.tags.map(JSONValue.quoted).joined(separator: ", ")
             return """
                 {"name": \(JSONValue.quoted(preset.name)), "instruction": \(JSONValue.quoted(preset.instruction)), \
                 "tags": [\(tags)], "granularity": "\(preset.granularity.rawValue)", \
-                "needs_query": \(preset.needsQuery)}
+                "needs_query": \(preset.needsQuery), "matches_words": \(preset.matchesWords)}
                 """
         }
         return "[\n\(objects.joined(separator: ",\n"))\n]\n"
@@ -33,9 +33,10 @@ extension Preset {
         for (index, value) in array.enumerated() {
             guard let object = value.object else { throw failure("[\(index)] must be an object") }
             guard let name = object["name"]?.string, let instruction = object["instruction"]?.string,
-                let needsQuery = object["needs_query"]?.bool, let values = object["tags"]?.array
+                let needsQuery = object["needs_query"]?.bool, let matchesWords = object["matches_words"]?.bool,
+                let values = object["tags"]?.array
             else {
-                throw failure("[\(index)] must have a name, an instruction, tags and needs_query")
+                throw failure("[\(index)] must have a name, an instruction, tags, needs_query and matches_words")
             }
             let tags = values.compactMap(\.string)
             guard tags.count == values.count else { throw failure("[\(index)]: tags must be strings") }
@@ -49,6 +50,7 @@ extension Preset {
             preset.tags = tags
             preset.granularity = granularity
             preset.needsQuery = needsQuery
+            preset.matchesWords = matchesWords
             presets.append(preset)
         }
         return presets

@@ -7,11 +7,17 @@ internal import Glibc
 struct DaemonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Ask the daemon on this Unix socket, and fail with 69 if it is away (default: the daemon, if its socket exists in $XDG_RUNTIME_DIR/cprs or /run/cprs; else this process).",
+            """
+            Ask the daemon on this Unix socket, and fail with 69 if it is away (default: the daemon, if its socket exists \
+            in $XDG_RUNTIME_DIR/cprs or /run/cprs; else this process).
+            """,
             valueName: "path"))
     var socket: String?
 
-    @Flag(help: "Compute in this process, whether or not there is a daemon; so do --model, --threads, --precision and CPRS_MODEL.")
+    @Flag(
+        help:
+            "Compute in this process, whether or not there is a daemon; so do --model, --threads, --precision and CPRS_MODEL."
+    )
     var inProcess = false
 
     /// Where to compute.
@@ -24,9 +30,11 @@ struct DaemonOptions: ParsableArguments {
     /// - Throws: `invalidArgument` for options that exclude each other.
     func place(_ model: ModelOptions, _ precision: PrecisionOptions) throws(CPRSError) -> Place {
         let local: String? =
-            self.inProcess ? "--in-process"
-            : model.model != nil ? "--model"
-            : model.threads != nil ? "--threads" : precision.precision != nil ? "--precision" : nil
+            self.inProcess
+            ? "--in-process"
+            : model.model != nil
+                ? "--model"
+                : model.threads != nil ? "--threads" : precision.precision != nil ? "--precision" : nil
         if let path = self.socket {
             guard let local else { return .daemon(path: path, isDemanded: true) }
             throw CPRSError(
