@@ -10,14 +10,15 @@ extension Preset {
         Preset.all.map { $0.resolved(trained: config.trainedInstruction) }
     }
 
-    /// An array of objects: `name`, `instruction`, `tags`, `granularity`, `needs_query`.
+    /// An array of objects: `name`, `instruction`, `tags`, `granularity`, `needs_query`,
+    /// `matches_words`.
     static func json(_ presets: [Preset]) -> String {
         let objects = presets.map { preset in
             let tags = preset.tags.map(JSONValue.quoted).joined(separator: ", ")
             return """
                 {"name": \(JSONValue.quoted(preset.name)), "instruction": \(JSONValue.quoted(preset.instruction)), \
                 "tags": [\(tags)], "granularity": "\(preset.granularity.rawValue)", \
-                "needs_query": \(preset.needsQuery)}
+                "needs_query": \(preset.needsQuery), "matches_words": \(preset.matchesWords)}
                 """
         }
         return "[\n\(objects.joined(separator: ",\n"))\n]\n"
@@ -37,6 +38,8 @@ extension Preset {
             else {
                 throw failure("[\(index)] must have a name, an instruction, tags and needs_query")
             }
+            // Files of before word matching say nothing of it.
+            let matchesWords = object["matches_words"]?.bool ?? Preset.named(name)?.matchesWords ?? false
             let tags = values.compactMap(\.string)
             guard tags.count == values.count else { throw failure("[\(index)]: tags must be strings") }
             guard let granularity = object["granularity"]?.string.flatMap(Granularity.init) else {
@@ -49,6 +52,7 @@ extension Preset {
             preset.tags = tags
             preset.granularity = granularity
             preset.needsQuery = needsQuery
+            preset.matchesWords = matchesWords
             presets.append(preset)
         }
         return presets

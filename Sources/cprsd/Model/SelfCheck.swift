@@ -42,27 +42,27 @@ enum SelfCheck {
     )
 
     /// - Throws: `modelUnusable` with the first token that differs, expected and received.
-    static func run(_ model: LoadedModel, folder: String) throws(CPRSError) -> Outcome {
+    static func run(_ model: LoadedModel, path: String) throws(CPRSError) -> Outcome {
         let golden = try Self.vector(of: model.source)
         let query = golden?.query ?? Self.defaultText.query
         let text = golden?.text ?? Self.defaultText.text
         let computed = try Self.compute(model, query: query, text: text)
         let again = try Self.compute(model, query: query, text: text)
         guard computed.kept.elementsEqual(again.kept, by: { $0.bitPattern == $1.bitPattern }) else {
-            throw CPRSError(code: .modelUnusable, message: "\(folder): the same text was scored twice, differently")
+            throw CPRSError(code: .modelUnusable, message: "\(path): the same text was scored twice, differently")
         }
         guard let golden else {
             return Outcome(tokens: computed.kept.count, isGolden: false, worst: 0)
         }
         return Outcome(
-            tokens: computed.kept.count, isGolden: true, worst: try Self.compare(computed, golden, folder: folder))
+            tokens: computed.kept.count, isGolden: true, worst: try Self.compare(computed, golden, path: path))
     }
 
     /// What the model says about a short text; at most one window of it.
     ///
     /// - Throws: what the critic throws; a logit that is not finite is `modelUnusable`.
     static func compute(_ model: LoadedModel, query: String, text: String) throws(CPRSError) -> Vector {
-        let preset = Preset.fact.resolved(trained: model.trainedInstruction)
+        let preset = model.preset(Preset.fact.name) ?? .fact
         var session = try model.session(for: CompressionRequest(preset: preset, query: query))
         try session.append(Array(text.utf8))
         try session.finishInput()
@@ -81,11 +81,11 @@ enum SelfCheck {
         return vector
     }
 
-    private static func compare(_ computed: Vector, _ golden: Vector, folder: String) throws(CPRSError) -> Float {
+    private static func compare(_ computed: Vector, _ golden: Vector, path: String) throws(CPRSError) -> Float {
         guard computed.kept.count == golden.kept.count, golden.labels.count == golden.kept.count else {
             throw CPRSError(
                 code: .modelUnusable,
-                message: "\(folder)/\(Self.fileName): \(golden.kept.count) tokens were recorded, this tokenizer makes "
+                message: "\(path)/\(Self.fileName): \(golden.kept.count) tokens were recorded, this tokenizer makes "
                     + "\(computed.kept.count)")
         }
         var worst: Float = 0
@@ -98,7 +98,7 @@ enum SelfCheck {
             guard difference <= golden.tolerance, expected == received || isNearTie else {
                 throw CPRSError(
                     code: .modelUnusable,
-                    message: "\(folder)/\(Self.fileName): token \(index) must be \(expected) with P(kept) "
+                    message: "\(path)/\(Self.fileName): token \(index) must be \(expected) with P(kept) "
                         + "\(golden.kept[index]) within \(golden.tolerance) (got \(received), \(computed.kept[index]))")
             }
         }
