@@ -40,6 +40,10 @@ static void fill_selection(const cprs_request *request, Cprs__V1__Selection *sel
     selection->keep_literals = texts(request->keep_literals);
     selection->n_keep_regexes = request->keep_regex_count;
     selection->keep_regexes = texts(request->keep_regexes);
+    if (request->has_match_words) {
+        selection->maybe_match_words_case = CPRS__V1__SELECTION__MAYBE_MATCH_WORDS_MATCH_WORDS;
+        selection->match_words = request->match_words != 0;
+    }
 }
 
 void cprs_fill_begin(const cprs_request *request, Cprs__V1__Begin *begin, Cprs__V1__Selection *selection) {

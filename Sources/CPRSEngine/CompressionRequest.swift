@@ -69,35 +69,37 @@ extension CompressionRequest {
     /// - Throws: `invalidArgument` naming the field, the allowed range and the value.
     package func validate() throws(CPRSError) {
         if let threshold = self.threshold, !(threshold >= 0 && threshold <= 1) {
-            throw Self.invalid("threshold must be in 0...1 (got \(threshold))")
+            throw Self.invalid("threshold", "threshold must be in 0...1 (got \(threshold))")
         }
         if let tokens = self.minSpanTokens, tokens < 0 {
-            throw Self.invalid("minSpanTokens must be at least 0 (got \(tokens))")
+            throw Self.invalid("minSpanTokens", "minSpanTokens must be at least 0 (got \(tokens))")
         }
         switch self.budget {
         case .maxTokens(let tokens) where tokens < 1:
-            throw Self.invalid("maxTokens must be at least 1 (got \(tokens))")
+            throw Self.invalid("maxTokens", "maxTokens must be at least 1 (got \(tokens))")
         case .ratio(let ratio) where !(ratio > 0 && ratio <= 1):
-            throw Self.invalid("ratio must be above 0 and at most 1 (got \(ratio))")
+            throw Self.invalid("ratio", "ratio must be above 0 and at most 1 (got \(ratio))")
         default: break
         }
-        for tag in self.tags where tag.isEmpty { throw Self.invalid("a tag must not be empty") }
-        if Set(self.tags).count != self.tags.count { throw Self.invalid("tags must differ (got \(self.tags))") }
+        for tag in self.tags where tag.isEmpty { throw Self.invalid("tags", "a tag must not be empty") }
+        if Set(self.tags).count != self.tags.count { throw Self.invalid("tags", "tags must differ (got \(self.tags))") }
         if !self.tags.isEmpty, self.tags.allSatisfy({ $0 == Self.outsideTag }) {
-            throw Self.invalid("tags must hold one beside '\(Self.outsideTag)'")
+            throw Self.invalid("tags", "tags must hold one beside '\(Self.outsideTag)'")
         }
         if self.decoding == .reference { try self.validateReference() }
     }
 
     private func validateReference() throws(CPRSError) {
         if self.budget != nil {
-            throw Self.invalid("reference decoding has no scores to fill a budget with; use default")
+            throw Self.invalid("decoding", "reference decoding has no scores to fill a budget with; use default")
         }
-        if self.threshold != nil { throw Self.invalid("reference decoding has no threshold; use default") }
+        if self.threshold != nil { throw Self.invalid("decoding", "reference decoding has no threshold; use default") }
         if !self.keepLiterals.isEmpty || !self.keepRegexes.isEmpty {
-            throw Self.invalid("reference decoding cannot force-keep; use default")
+            throw Self.invalid("decoding", "reference decoding cannot force-keep; use default")
         }
     }
 
-    private static func invalid(_ message: String) -> CPRSError { CPRSError(code: .invalidArgument, message: message) }
+    private static func invalid(_ field: String, _ message: String) -> CPRSError {
+        CPRSError(code: .invalidArgument, message: message, details: .init(field: field))
+    }
 }

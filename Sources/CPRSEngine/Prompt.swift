@@ -27,7 +27,8 @@ struct Prompt: Sendable {
                 throw CPRSError(
                     code: .invalidArgument,
                     message:
-                        "tags '\(request.tags[twin])' and '\(tag)' start with the same token of this model; rename one")
+                        "tags '\(request.tags[twin])' and '\(tag)' start with the same token of this model; rename one",
+                    details: .init(field: "tags"))
             }
             tags.append(id)
         }
@@ -43,7 +44,8 @@ struct Prompt: Sendable {
         if let windowTokens, !(Self.minContextTokens...most).contains(windowTokens) {
             throw CPRSError(
                 code: .invalidArgument,
-                message: "window must be in \(Self.minContextTokens)...\(most) tokens (got \(windowTokens))")
+                message: "window must be in \(Self.minContextTokens)...\(most) tokens (got \(windowTokens))",
+                details: .init(field: "window"))
         }
         let window = windowTokens ?? limits.trainedWindowTokens
         let room = window - self.tokens.count
@@ -53,8 +55,8 @@ struct Prompt: Sendable {
                 code: .invalidArgument,
                 message:
                     "instruction and query take \(self.tokens.count) tokens, and a window of \(window) has room for at "
-                    + "most \(max(0, window - Self.minContextTokens)) of them; shorten them or use a larger window (\(most))"
-            )
+                    + "most \(max(0, window - Self.minContextTokens)) of them; shorten them or use a larger window (\(most))",
+                details: .init(field: "query"))
         }
         return room
     }

@@ -48,27 +48,28 @@ package struct PatternSet: Sendable {
     package var regexStates: Int { self.programs.reduce(0) { $0 + $1.instructions.count } }
 
     private static func compile(_ regex: String, index: Int, statesLeft: Int) throws(CPRSError) -> RegexProgram {
-        let name = PatternLimits.name("regex", index: index, text: regex)
+        let name = PatternLimits.name(.regex, index: index, text: regex)
         var parser = RegexParser(regex)
         let tree: RegexNode
         do {
             tree = try parser.parse()
         } catch {
-            throw CPRSError(
-                code: .invalidArgument, message: "\(name), character \(error.position + 1): \(error.reason)")
+            throw Self.invalid("\(name), character \(error.position + 1): \(error.reason)")
         }
         guard !tree.matchesEmpty else {
-            throw CPRSError(
-                code: .invalidArgument,
-                message: "\(name) can match the empty string, which is everywhere: it would keep everything")
+            throw Self.invalid("\(name) can match the empty string, which is everywhere: it would keep everything")
         }
         let states = RegexProgram.stateCount(of: tree)
         guard states <= statesLeft else {
-            throw CPRSError(
-                code: .invalidArgument,
-                message: "\(name) compiles to \(RegexNode.describe(states)) states; all regexes together may have "
+            throw Self.invalid(
+                "\(name) compiles to \(RegexNode.describe(states)) states; all regexes together may have "
                     + "1...\(PatternLimits.states), of which \(statesLeft) are left")
         }
         return RegexProgram(tree, sets: parser.sets)
+    }
+
+    private static func invalid(_ message: String) -> CPRSError {
+        CPRSError(
+            code: .invalidArgument, message: message, details: .init(field: PatternLimits.Kind.regex.field))
     }
 }

@@ -106,20 +106,27 @@ package enum ModelSource {
                 folder: folder, threads: threads, windowTokens: windowTokens, precision: precision ?? .f32, group: group
             )
         case .packed(let model):
-            let critic = try Qwen2Critic(
+            try model.check(precision)
+            return try Qwen2Critic(
                 config: model.config, packed: model.weights, threads: threads, windowTokens: windowTokens)
-            guard precision == nil || precision == critic.precision else {
-                throw CPRSError(
-                    code: .invalidArgument,
-                    message: "\(model.path) is packed for \(critic.precision.rawValue) (asked for"
-                        + " \(precision?.rawValue ?? "")); only a model folder can be used in any precision")
-            }
-            return critic
         }
     }
 
     private static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+}
+
+extension PackedModel {
+    /// Checks that it was packed for a precision that somebody asks for; nil asks for none.
+    ///
+    /// - Throws: `invalidArgument` naming both.
+    package func check(_ precision: Precision?) throws(CPRSError) {
+        guard let precision, precision != self.weights.precision else { return }
+        throw CPRSError(
+            code: .invalidArgument,
+            message: "\(self.path) is packed for \(self.weights.precision.rawValue) (asked for \(precision.rawValue));"
+                + " only a model folder can be used in any precision")
     }
 }

@@ -58,7 +58,8 @@ package struct BudgetSelection: Sendable {
             throw CPRSError(
                 code: .budgetTooSmall,
                 message: "what must be kept has \(used) tokens, more than the budget of \(limit); "
-                    + "allow at least \(used) tokens or force less")
+                    + "allow at least \(used) tokens or force less",
+                details: .init(minimumTokens: used))
         }
         let candidates = self.records.indices.filter { index in
             !isKept[index] && threshold.map { self.records[index].score >= $0 } ?? true
@@ -87,12 +88,16 @@ extension Budget {
         switch self {
         case .maxTokens(let tokens):
             guard tokens >= 1 else {
-                throw CPRSError(code: .invalidArgument, message: "max_tokens must be at least 1 (got \(tokens))")
+                throw CPRSError(
+                    code: .invalidArgument, message: "max_tokens must be at least 1 (got \(tokens))",
+                    details: .init(field: "maxTokens"))
             }
             return tokens
         case .ratio(let ratio):
             guard ratio > 0, ratio <= 1 else {
-                throw CPRSError(code: .invalidArgument, message: "ratio must be above 0 and at most 1 (got \(ratio))")
+                throw CPRSError(
+                    code: .invalidArgument, message: "ratio must be above 0 and at most 1 (got \(ratio))",
+                    details: .init(field: "ratio"))
             }
             return max(1, Int(ratio * Double(totalTokens)))
         }

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import CPRSCore
-internal import CPRSRuntime
 internal import CPRSTensors
 internal import Glibc
 internal import Logging
@@ -26,7 +25,7 @@ struct CPRSD: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Configuration file.", valueName: "file"))
     var config: String?
 
-    @Flag(help: "Print the configuration that results, and exit.")
+    @Flag(help: "Print the configuration that results and which model it opens, and exit.")
     var checkConfig = false
 
     @Flag(help: ArgumentHelp("Print the model's cprs_selfcheck.json, and exit.", visibility: .hidden))
@@ -40,6 +39,7 @@ struct CPRSD: AsyncParsableCommand {
             let configuration = try self.daemonConfiguration(environment)
             if self.checkConfig {
                 print(configuration)
+                print("# opens \(try ModelChoice(configuration).summary())")
             } else if self.printSelfCheck {
                 try Self.printSelfCheck(configuration)
             } else {
@@ -66,13 +66,7 @@ struct CPRSD: AsyncParsableCommand {
     }
 
     private static func printSelfCheck(_ configuration: DaemonConfiguration) throws(CPRSError) {
-        let folder: String
-        if let configured = configuration.modelFolder {
-            folder = configured
-        } else {
-            folder = try ModelLocation.defaultModel()
-        }
-        let model = try LoadedModel(path: folder, threads: configuration.threads)
+        let model = try ModelChoice(configuration).load()
         let text = SelfCheck.defaultText
         print(SelfCheck.json(try SelfCheck.compute(model, query: text.query, text: text.text)))
     }

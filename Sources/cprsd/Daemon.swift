@@ -1,5 +1,4 @@
 internal import CPRSCore
-internal import CPRSRuntime
 internal import CPRSScheduler
 internal import CPRSServer
 internal import CPRSSystemd
@@ -43,7 +42,8 @@ struct Daemon: Sendable {
         _ sockets: DaemonSockets, _ manager: ServiceManager, _ signals: UnixSignalsSequence
     ) async throws -> ([ServiceGroupConfiguration.ServiceConfiguration], WindowScheduler) {
         manager.tell(.status("opening the model"))
-        let open = try self.modelOpener()
+        let choice = try ModelChoice(self.configuration)
+        let open = { @Sendable () throws(CPRSError) in try OpenedModel.open(choice) }
         let model = try await InferenceThread.run(name: "cprs-open", open)
         self.logger.notice("model opened", metadata: model.metadata)
 
@@ -109,19 +109,5 @@ struct Daemon: Sendable {
         var logger = logger
         logger.logLevel = max(logger.logLevel, .warning)
         return logger
-    }
-
-    private func modelOpener() throws(CPRSError) -> @Sendable () throws(CPRSError) -> OpenedModel {
-        let configuration = self.configuration
-        let folder: String
-        if let configured = configuration.modelFolder {
-            folder = configured
-        } else {
-            folder = try ModelLocation.defaultModel()
-        }
-        return { () throws(CPRSError) in
-            try OpenedModel.open(
-                folder: folder, threads: configuration.threads, windowTokens: configuration.windowTokens)
-        }
     }
 }

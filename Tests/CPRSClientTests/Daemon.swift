@@ -1,5 +1,6 @@
 internal import CPRSClient
 internal import CPRSCore
+internal import CPRSEngine
 internal import CPRSServer
 internal import CPRSTestSupport
 internal import CPRSTokenizer
@@ -27,7 +28,7 @@ struct Daemon: Sendable {
         let model = ServedModel(
             name: "fake", sha256: String(repeating: "0", count: 64),
             tokenizer: try Tokenizer(folder: SharedData.defaultModel), limits: FakeCritic().limits,
-            trainedInstruction: nil, scoring: scoring)
+            presets: Preset.all, lexicon: nil, scoring: scoring)
         let service = CompressService(models: FixedModel(model), limits: .defaults)
         let server = try CompressServer(socket: ListeningSocket.open(path: path), service: service, access: access)
         return try await withThrowingTaskGroup(of: Void.self) { group in

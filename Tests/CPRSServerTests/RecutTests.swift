@@ -23,6 +23,7 @@ internal import Testing
             Cut(testDescription: "tokens") { $0.granularity = .token },
             Cut(testDescription: "force-keep") { $0.keepLiterals = ["watermark"] },
             Cut(testDescription: "reference") { $0.decoding = .reference },
+            Cut(testDescription: "without word matching") { $0.matchWords = false },
         ])
     func equal(cut: Cut) async throws {
         let scoring = FakeScoring()
@@ -44,6 +45,18 @@ internal import Testing
             #expect(recut.summary.inputSha256 == fresh.summary.inputSha256)
             #expect(recut.summary.keptSha256 == fresh.summary.keptSha256)
             for span in recut.kept { #expect([UInt8](wire: span.text) == Array(Sample.mixed[span.bytes])) }
+        }
+    }
+
+    @Test("whether the question's words count is asked for, and is the preset's else", arguments: [true, false])
+    func matchWords(isOn: Bool) async throws {
+        let expected = try Direct(Sample.mixed) { $0.matchesWords = isOn }
+        try await TestServer.with(TestServer.service()) { client in
+            let asked = try await client.answer(Sample.mixed, .test { $0.selection.matchWords = isOn })
+            #expect(asked.kept.map(\.bytes) == expected.kept.map(\.bytes))
+            #expect(asked.kept.map(\.score) == expected.kept.map(\.score))
+            let fact = try await client.answer(Sample.mixed)
+            #expect((fact.kept.map(\.score) == expected.kept.map(\.score)) == isOn)
         }
     }
 

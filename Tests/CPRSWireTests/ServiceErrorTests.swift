@@ -50,13 +50,12 @@ internal import Testing
         #expect(busy.retryAfter == .milliseconds(1250))
     }
 
-    @Test("the engine's figures are read from its sentences")
-    func engine() {
+    @Test("an error without details has no figures, whatever its sentence says")
+    func noDetails() {
         let text = ServiceError(CPRSError(code: .invalidText, message: "the text is not valid UTF-8 at byte 42 (0xFF)"))
-        #expect(text.byteOffset == 42)
+        #expect(text.byteOffset == nil)
         let budget = ServiceError(CPRSError(code: .budgetTooSmall, message: "allow at least 12 tokens or force less"))
-        #expect(budget.minimumTokens == 12)
-        let plain = ServiceError(CPRSError(code: .invalidText, message: "the context is empty (0 bytes)"))
-        #expect(plain.byteOffset == nil)
+        #expect(budget.minimumTokens == nil)
+        #expect(ServiceError(CPRSError(code: .invalidArgument, message: "window must be 1")).field == nil)
     }
 }

@@ -15,9 +15,13 @@ struct CommandLineTests {
         return object.keys.filter { $0 != "timings" }.flatMap { [.string($0), object[$0] ?? .null] }
     }
 
-    @Test("the daemon and this process keep the same bytes, with the same spans, scores and figures")
-    func sameResult() throws {
-        let daemon = try RunningDaemon()
+    @Test(
+        "the daemon and this process keep the same bytes, with the same spans, scores and figures",
+        arguments: ["f32", "bf16", "int8"])
+    func sameResult(precision: String) throws {
+        let folder = TemporaryFolder()
+        let model = precision == "f32" ? SharedData.defaultModel : try PackedModel.write(precision, in: folder)
+        let daemon = try RunningDaemon(["--model", model])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
         let selections: [[String]] = [
             [], ["--max-tokens", "300"], ["--ratio", "0.02", "--granularity", "word"],
@@ -26,21 +30,33 @@ struct CommandLineTests {
             ["--keep-regex", "photograph[s]?", "--max-tokens", "2000"], ["--decoding", "reference"],
             ["--instruction", "Find it.\n- tag facts with 'fact'", "--window", "400", "--ratio", "0.05"],
             ["--preset", "needle", "--tag", "needle", "--tag", "outside", "--threshold", "0.2"],
+            ["--ratio", "0.05", "--lexical", "on"], ["--ratio", "0.05", "--lexical", "off"],
+            ["--preset", "chain", "--threshold", "0.05"],
+            ["--preset", "chain", "--threshold", "0.05", "--lexical", "on"],
+            ["--preset", "paragraph", "--ratio", "0.1"],
+            ["--instruction", "Find it.", "--ratio", "0.05", "--lexical", "off"],
         ]
         var kept = 0
+        var results: [[String]: [JSONValue]] = [:]
         for selection in selections {
             let arguments = ["compress", Self.story] + Self.query + selection + ["--format", "json"]
-            let here = try CommandLine.run(arguments + ["--in-process"])
+            let here = try CommandLine.run(arguments + ["--in-process", "--model", model])
             let there = try CommandLine.run(arguments + ["--socket", daemon.socketPath])
             #expect(here.status == 0 && there.status == 0, "\(selection): \(here.error)\(there.error)")
-            #expect(try Self.json(here.output) == Self.json(there.output), "\(selection)")
+            results[selection] = try Self.json(there.output)
+            #expect(try Self.json(here.output) == results[selection], "\(selection)")
             kept += here.output.count
         }
         #expect(kept > 5000)
+        // Word matching is asked for, and switched off, in the daemon too.
+        for task in [["--ratio", "0.05"], ["--preset", "chain", "--threshold", "0.05"]] {
+            let off = task.contains("chain") ? [] : ["--lexical", "off"]
+            #expect(results[task + ["--lexical", "on"]] != results[task + off], "\(task)")
+        }
         #expect(daemon.log.contents.components(separatedBy: "request finished").count == selections.count + 1)
         let text = ["compress"] + [Self.story] + Self.query
         for format in ["text", "jsonl"] {
-            let here = try CommandLine.run(text + ["--format", format, "--in-process"])
+            let here = try CommandLine.run(text + ["--format", format, "--in-process", "--model", model])
             let there = try CommandLine.run(text + ["--format", format, "--socket", daemon.socketPath])
             let lines = { (output: [UInt8]) in output.split(separator: 10).dropLast(format == "jsonl" ? 1 : 0) }
             #expect(lines(here.output) == lines(there.output) && !here.output.isEmpty)

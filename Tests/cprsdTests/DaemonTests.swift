@@ -200,8 +200,10 @@ struct DaemonTests {
 
     @Test("a checked configuration is printed without opening a model or a socket")
     func checkConfig() throws {
-        let daemon = try RunningDaemon(["--check-config", "--threads", "3"])
+        let daemon = try RunningDaemon(["--check-config", "--threads", "3", "--model", SharedData.defaultModel])
         #expect(daemon.exitStatus() == 0)
+        #expect(daemon.output.contains("threads = 3\n"))
+        #expect(daemon.output.contains("# opens the folder \(SharedData.defaultModel) in f32\n"))
         let wrong = try RunningDaemon(["--check-config", "--threads", "none"])
         #expect(wrong.exitStatus() == 64)
         #expect(wrong.log.says("threads must be a whole number in 1...1024 (got 'none' from --threads)"))

@@ -42,6 +42,8 @@ final class RunningDaemon {
         variables.merge(environment) { $1 }
         self.process.environment = variables
         self.process.standardError = self.errors
+        self.process.standardOutput = try FileHandle(
+            forWritingTo: URL(fileURLWithPath: self.folder.write("", to: "output")))
         try self.process.run()
         // Read to the end on a thread, so that a talkative daemon never blocks.
         let (log, handle) = (self.log, self.errors.fileHandleForReading)
@@ -57,6 +59,9 @@ final class RunningDaemon {
         self.process.waitUntilExit()
         close(self.notifications)
     }
+
+    /// What it has written to standard output.
+    var output: String { (try? String(contentsOfFile: self.folder.path + "/output", encoding: .utf8)) ?? "" }
 
     /// What it has written to standard error.
     let log = Log()

@@ -862,6 +862,96 @@ void   cprs__v1__get_model_info_response__free_unpacked
   assert(message->base.descriptor == &cprs__v1__get_model_info_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   cprs__v1__get_status_request__init
+                     (Cprs__V1__GetStatusRequest         *message)
+{
+  static const Cprs__V1__GetStatusRequest init_value = CPRS__V1__GET_STATUS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t cprs__v1__get_status_request__get_packed_size
+                     (const Cprs__V1__GetStatusRequest *message)
+{
+  assert(message->base.descriptor == &cprs__v1__get_status_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cprs__v1__get_status_request__pack
+                     (const Cprs__V1__GetStatusRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cprs__v1__get_status_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cprs__v1__get_status_request__pack_to_buffer
+                     (const Cprs__V1__GetStatusRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cprs__v1__get_status_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cprs__V1__GetStatusRequest *
+       cprs__v1__get_status_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cprs__V1__GetStatusRequest *)
+     protobuf_c_message_unpack (&cprs__v1__get_status_request__descriptor,
+                                allocator, len, data);
+}
+void   cprs__v1__get_status_request__free_unpacked
+                     (Cprs__V1__GetStatusRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cprs__v1__get_status_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   cprs__v1__get_status_response__init
+                     (Cprs__V1__GetStatusResponse         *message)
+{
+  static const Cprs__V1__GetStatusResponse init_value = CPRS__V1__GET_STATUS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t cprs__v1__get_status_response__get_packed_size
+                     (const Cprs__V1__GetStatusResponse *message)
+{
+  assert(message->base.descriptor == &cprs__v1__get_status_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t cprs__v1__get_status_response__pack
+                     (const Cprs__V1__GetStatusResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &cprs__v1__get_status_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t cprs__v1__get_status_response__pack_to_buffer
+                     (const Cprs__V1__GetStatusResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &cprs__v1__get_status_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Cprs__V1__GetStatusResponse *
+       cprs__v1__get_status_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Cprs__V1__GetStatusResponse *)
+     protobuf_c_message_unpack (&cprs__v1__get_status_response__descriptor,
+                                allocator, len, data);
+}
+void   cprs__v1__get_status_response__free_unpacked
+                     (Cprs__V1__GetStatusResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &cprs__v1__get_status_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   cprs__v1__preset_info__init
                      (Cprs__V1__PresetInfo         *message)
 {
@@ -1210,7 +1300,7 @@ const ProtobufCMessageDescriptor cprs__v1__begin__descriptor =
   (ProtobufCMessageInit) cprs__v1__begin__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cprs__v1__selection__field_descriptors[9] =
+static const ProtobufCFieldDescriptor cprs__v1__selection__field_descriptors[10] =
 {
   {
     "granularity",
@@ -1320,12 +1410,25 @@ static const ProtobufCFieldDescriptor cprs__v1__selection__field_descriptors[9] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "match_words",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Cprs__V1__Selection, maybe_match_words_case),
+    offsetof(Cprs__V1__Selection, match_words),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cprs__v1__selection__field_indices_by_name[] = {
   6,   /* field[6] = decoding */
   0,   /* field[0] = granularity */
   7,   /* field[7] = keep_literals */
   8,   /* field[8] = keep_regexes */
+  9,   /* field[9] = match_words */
   2,   /* field[2] = max_tokens */
   4,   /* field[4] = min_span_tokens */
   3,   /* field[3] = ratio */
@@ -1335,7 +1438,7 @@ static const unsigned cprs__v1__selection__field_indices_by_name[] = {
 static const ProtobufCIntRange cprs__v1__selection__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor cprs__v1__selection__descriptor =
 {
@@ -1345,7 +1448,7 @@ const ProtobufCMessageDescriptor cprs__v1__selection__descriptor =
   "Cprs__V1__Selection",
   "cprs.v1",
   sizeof(Cprs__V1__Selection),
-  9,
+  10,
   cprs__v1__selection__field_descriptors,
   cprs__v1__selection__field_indices_by_name,
   1,  cprs__v1__selection__number_ranges,
@@ -2668,6 +2771,192 @@ const ProtobufCMessageDescriptor cprs__v1__get_model_info_response__descriptor =
   (ProtobufCMessageInit) cprs__v1__get_model_info_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+#define cprs__v1__get_status_request__field_descriptors NULL
+#define cprs__v1__get_status_request__field_indices_by_name NULL
+#define cprs__v1__get_status_request__number_ranges NULL
+const ProtobufCMessageDescriptor cprs__v1__get_status_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cprs.v1.GetStatusRequest",
+  "GetStatusRequest",
+  "Cprs__V1__GetStatusRequest",
+  "cprs.v1",
+  sizeof(Cprs__V1__GetStatusRequest),
+  0,
+  cprs__v1__get_status_request__field_descriptors,
+  cprs__v1__get_status_request__field_indices_by_name,
+  0,  cprs__v1__get_status_request__number_ranges,
+  (ProtobufCMessageInit) cprs__v1__get_status_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor cprs__v1__get_status_response__field_descriptors[11] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, model),
+    &cprs__v1__model_info__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "serving",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, serving),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "uptime_ms",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, uptime_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "active_requests",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, active_requests),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "admitted_requests",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, admitted_requests),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "queued_windows",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, queued_windows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "queued_tokens",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, queued_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scored_windows",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, scored_windows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scored_tokens",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, scored_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens_per_second",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, tokens_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limits",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__GetStatusResponse, limits),
+    &cprs__v1__limits__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned cprs__v1__get_status_response__field_indices_by_name[] = {
+  3,   /* field[3] = active_requests */
+  4,   /* field[4] = admitted_requests */
+  10,   /* field[10] = limits */
+  0,   /* field[0] = model */
+  6,   /* field[6] = queued_tokens */
+  5,   /* field[5] = queued_windows */
+  8,   /* field[8] = scored_tokens */
+  7,   /* field[7] = scored_windows */
+  1,   /* field[1] = serving */
+  9,   /* field[9] = tokens_per_second */
+  2,   /* field[2] = uptime_ms */
+};
+static const ProtobufCIntRange cprs__v1__get_status_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor cprs__v1__get_status_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "cprs.v1.GetStatusResponse",
+  "GetStatusResponse",
+  "Cprs__V1__GetStatusResponse",
+  "cprs.v1",
+  sizeof(Cprs__V1__GetStatusResponse),
+  11,
+  cprs__v1__get_status_response__field_descriptors,
+  cprs__v1__get_status_response__field_indices_by_name,
+  1,  cprs__v1__get_status_response__number_ranges,
+  (ProtobufCMessageInit) cprs__v1__get_status_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor cprs__v1__preset_info__field_descriptors[5] =
 {
   {
@@ -2961,12 +3250,13 @@ const ProtobufCEnumDescriptor cprs__v1__request_class__descriptor =
   cprs__v1__request_class__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor cprs__v1__context_compressor__method_descriptors[5] =
+static const ProtobufCMethodDescriptor cprs__v1__context_compressor__method_descriptors[6] =
 {
   { "Compress", &cprs__v1__compress_request__descriptor, &cprs__v1__compress_response__descriptor },
   { "CompressText", &cprs__v1__compress_text_request__descriptor, &cprs__v1__compress_text_response__descriptor },
   { "CountTokens", &cprs__v1__count_tokens_request__descriptor, &cprs__v1__count_tokens_response__descriptor },
   { "GetModelInfo", &cprs__v1__get_model_info_request__descriptor, &cprs__v1__get_model_info_response__descriptor },
+  { "GetStatus", &cprs__v1__get_status_request__descriptor, &cprs__v1__get_status_response__descriptor },
   { "Recut", &cprs__v1__recut_request__descriptor, &cprs__v1__compress_response__descriptor },
 };
 const unsigned cprs__v1__context_compressor__method_indices_by_name[] = {
@@ -2974,7 +3264,8 @@ const unsigned cprs__v1__context_compressor__method_indices_by_name[] = {
   1,        /* CompressText */
   2,        /* CountTokens */
   3,        /* GetModelInfo */
-  4         /* Recut */
+  4,        /* GetStatus */
+  5         /* Recut */
 };
 const ProtobufCServiceDescriptor cprs__v1__context_compressor__descriptor =
 {
@@ -2983,7 +3274,7 @@ const ProtobufCServiceDescriptor cprs__v1__context_compressor__descriptor =
   "ContextCompressor",
   "Cprs__V1__ContextCompressor",
   "cprs.v1",
-  5,
+  6,
   cprs__v1__context_compressor__method_descriptors,
   cprs__v1__context_compressor__method_indices_by_name
 };
@@ -3019,13 +3310,21 @@ void cprs__v1__context_compressor__get_model_info(ProtobufCService *service,
   assert(service->descriptor == &cprs__v1__context_compressor__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void cprs__v1__context_compressor__get_status(ProtobufCService *service,
+                                              const Cprs__V1__GetStatusRequest *input,
+                                              Cprs__V1__GetStatusResponse_Closure closure,
+                                              void *closure_data)
+{
+  assert(service->descriptor == &cprs__v1__context_compressor__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void cprs__v1__context_compressor__recut(ProtobufCService *service,
                                          const Cprs__V1__RecutRequest *input,
                                          Cprs__V1__CompressResponse_Closure closure,
                                          void *closure_data)
 {
   assert(service->descriptor == &cprs__v1__context_compressor__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void cprs__v1__context_compressor__init (Cprs__V1__ContextCompressor_Service *service,
                                          Cprs__V1__ContextCompressor_ServiceDestroy destroy)

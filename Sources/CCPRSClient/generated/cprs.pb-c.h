@@ -34,6 +34,8 @@ typedef struct Cprs__V1__CountTokensRequest Cprs__V1__CountTokensRequest;
 typedef struct Cprs__V1__CountTokensResponse Cprs__V1__CountTokensResponse;
 typedef struct Cprs__V1__GetModelInfoRequest Cprs__V1__GetModelInfoRequest;
 typedef struct Cprs__V1__GetModelInfoResponse Cprs__V1__GetModelInfoResponse;
+typedef struct Cprs__V1__GetStatusRequest Cprs__V1__GetStatusRequest;
+typedef struct Cprs__V1__GetStatusResponse Cprs__V1__GetStatusResponse;
 typedef struct Cprs__V1__PresetInfo Cprs__V1__PresetInfo;
 typedef struct Cprs__V1__RecutRequest Cprs__V1__RecutRequest;
 
@@ -226,6 +228,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CPRS__V1__SELECTION__MAYBE_MIN_SPAN_TOKENS__CASE)
 } Cprs__V1__Selection__MaybeMinSpanTokensCase;
 
+typedef enum {
+  CPRS__V1__SELECTION__MAYBE_MATCH_WORDS__NOT_SET = 0,
+  CPRS__V1__SELECTION__MAYBE_MATCH_WORDS_MATCH_WORDS = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CPRS__V1__SELECTION__MAYBE_MATCH_WORDS__CASE)
+} Cprs__V1__Selection__MaybeMatchWordsCase;
+
 /*
  * What stays, given the scores.
  */
@@ -273,10 +281,14 @@ struct  Cprs__V1__Selection
   union {
     uint32_t min_span_tokens;
   };
+  Cprs__V1__Selection__MaybeMatchWordsCase maybe_match_words_case;
+  union {
+    protobuf_c_boolean match_words;
+  };
 };
 #define CPRS__V1__SELECTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cprs__v1__selection__descriptor) \
-    , CPRS__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, 0, CPRS__V1__DECODING__DECODING_UNSPECIFIED, 0,NULL, 0,NULL, CPRS__V1__SELECTION__MAYBE_THRESHOLD__NOT_SET, {0}, CPRS__V1__SELECTION__BUDGET__NOT_SET, {0}, CPRS__V1__SELECTION__MAYBE_MIN_SPAN_TOKENS__NOT_SET, {0} }
+    , CPRS__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, 0, CPRS__V1__DECODING__DECODING_UNSPECIFIED, 0,NULL, 0,NULL, CPRS__V1__SELECTION__MAYBE_THRESHOLD__NOT_SET, {0}, CPRS__V1__SELECTION__BUDGET__NOT_SET, {0}, CPRS__V1__SELECTION__MAYBE_MIN_SPAN_TOKENS__NOT_SET, {0}, CPRS__V1__SELECTION__MAYBE_MATCH_WORDS__NOT_SET, {0} }
 
 
 /*
@@ -701,6 +713,56 @@ struct  Cprs__V1__GetModelInfoResponse
     , NULL, NULL, 0,NULL }
 
 
+struct  Cprs__V1__GetStatusRequest
+{
+  ProtobufCMessage base;
+};
+#define CPRS__V1__GET_STATUS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cprs__v1__get_status_request__descriptor) \
+     }
+
+
+struct  Cprs__V1__GetStatusResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The model that a request would get now.
+   */
+  Cprs__V1__ModelInfo *model;
+  /*
+   * False while the server is stopping: new requests are refused.
+   */
+  protobuf_c_boolean serving;
+  /*
+   * Milliseconds since the server started.
+   */
+  uint64_t uptime_ms;
+  /*
+   * Requests that run now, and all that were admitted.
+   */
+  uint32_t active_requests;
+  uint64_t admitted_requests;
+  /*
+   * Windows that wait to be scored, and their tokens, prompts included.
+   */
+  uint64_t queued_windows;
+  uint64_t queued_tokens;
+  /*
+   * Windows that were scored, and their tokens, prompts included.
+   */
+  uint64_t scored_windows;
+  uint64_t scored_tokens;
+  /*
+   * Tokens that one second of scoring took so far; 0 before the first window.
+   */
+  double tokens_per_second;
+  Cprs__V1__Limits *limits;
+};
+#define CPRS__V1__GET_STATUS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&cprs__v1__get_status_response__descriptor) \
+    , NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+
+
 struct  Cprs__V1__PresetInfo
 {
   ProtobufCMessage base;
@@ -1102,6 +1164,44 @@ Cprs__V1__GetModelInfoResponse *
 void   cprs__v1__get_model_info_response__free_unpacked
                      (Cprs__V1__GetModelInfoResponse *message,
                       ProtobufCAllocator *allocator);
+/* Cprs__V1__GetStatusRequest methods */
+void   cprs__v1__get_status_request__init
+                     (Cprs__V1__GetStatusRequest         *message);
+size_t cprs__v1__get_status_request__get_packed_size
+                     (const Cprs__V1__GetStatusRequest   *message);
+size_t cprs__v1__get_status_request__pack
+                     (const Cprs__V1__GetStatusRequest   *message,
+                      uint8_t             *out);
+size_t cprs__v1__get_status_request__pack_to_buffer
+                     (const Cprs__V1__GetStatusRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Cprs__V1__GetStatusRequest *
+       cprs__v1__get_status_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cprs__v1__get_status_request__free_unpacked
+                     (Cprs__V1__GetStatusRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Cprs__V1__GetStatusResponse methods */
+void   cprs__v1__get_status_response__init
+                     (Cprs__V1__GetStatusResponse         *message);
+size_t cprs__v1__get_status_response__get_packed_size
+                     (const Cprs__V1__GetStatusResponse   *message);
+size_t cprs__v1__get_status_response__pack
+                     (const Cprs__V1__GetStatusResponse   *message,
+                      uint8_t             *out);
+size_t cprs__v1__get_status_response__pack_to_buffer
+                     (const Cprs__V1__GetStatusResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Cprs__V1__GetStatusResponse *
+       cprs__v1__get_status_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   cprs__v1__get_status_response__free_unpacked
+                     (Cprs__V1__GetStatusResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Cprs__V1__PresetInfo methods */
 void   cprs__v1__preset_info__init
                      (Cprs__V1__PresetInfo         *message);
@@ -1199,6 +1299,12 @@ typedef void (*Cprs__V1__GetModelInfoRequest_Closure)
 typedef void (*Cprs__V1__GetModelInfoResponse_Closure)
                  (const Cprs__V1__GetModelInfoResponse *message,
                   void *closure_data);
+typedef void (*Cprs__V1__GetStatusRequest_Closure)
+                 (const Cprs__V1__GetStatusRequest *message,
+                  void *closure_data);
+typedef void (*Cprs__V1__GetStatusResponse_Closure)
+                 (const Cprs__V1__GetStatusResponse *message,
+                  void *closure_data);
 typedef void (*Cprs__V1__PresetInfo_Closure)
                  (const Cprs__V1__PresetInfo *message,
                   void *closure_data);
@@ -1228,6 +1334,10 @@ struct Cprs__V1__ContextCompressor_Service
                          const Cprs__V1__GetModelInfoRequest *input,
                          Cprs__V1__GetModelInfoResponse_Closure closure,
                          void *closure_data);
+  void (*get_status)(Cprs__V1__ContextCompressor_Service *service,
+                     const Cprs__V1__GetStatusRequest *input,
+                     Cprs__V1__GetStatusResponse_Closure closure,
+                     void *closure_data);
   void (*recut)(Cprs__V1__ContextCompressor_Service *service,
                 const Cprs__V1__RecutRequest *input,
                 Cprs__V1__CompressResponse_Closure closure,
@@ -1244,6 +1354,7 @@ void cprs__v1__context_compressor__init (Cprs__V1__ContextCompressor_Service *se
       function_prefix__ ## compress_text,\
       function_prefix__ ## count_tokens,\
       function_prefix__ ## get_model_info,\
+      function_prefix__ ## get_status,\
       function_prefix__ ## recut  }
 void cprs__v1__context_compressor__compress(ProtobufCService *service,
                                             const Cprs__V1__CompressRequest *input,
@@ -1261,6 +1372,10 @@ void cprs__v1__context_compressor__get_model_info(ProtobufCService *service,
                                                   const Cprs__V1__GetModelInfoRequest *input,
                                                   Cprs__V1__GetModelInfoResponse_Closure closure,
                                                   void *closure_data);
+void cprs__v1__context_compressor__get_status(ProtobufCService *service,
+                                              const Cprs__V1__GetStatusRequest *input,
+                                              Cprs__V1__GetStatusResponse_Closure closure,
+                                              void *closure_data);
 void cprs__v1__context_compressor__recut(ProtobufCService *service,
                                          const Cprs__V1__RecutRequest *input,
                                          Cprs__V1__CompressResponse_Closure closure,
@@ -1291,6 +1406,8 @@ extern const ProtobufCMessageDescriptor cprs__v1__count_tokens_request__descript
 extern const ProtobufCMessageDescriptor cprs__v1__count_tokens_response__descriptor;
 extern const ProtobufCMessageDescriptor cprs__v1__get_model_info_request__descriptor;
 extern const ProtobufCMessageDescriptor cprs__v1__get_model_info_response__descriptor;
+extern const ProtobufCMessageDescriptor cprs__v1__get_status_request__descriptor;
+extern const ProtobufCMessageDescriptor cprs__v1__get_status_response__descriptor;
 extern const ProtobufCMessageDescriptor cprs__v1__preset_info__descriptor;
 extern const ProtobufCMessageDescriptor cprs__v1__recut_request__descriptor;
 extern const ProtobufCServiceDescriptor cprs__v1__context_compressor__descriptor;

@@ -124,10 +124,12 @@ typedef struct cprs_request {
     int include_provisional;
     int retain_scores;
     uint32_t timeout_ms;         // from begin to the last decision, on this side too; 0: none
+    int has_match_words;         // 1: `match_words` counts
+    int match_words;             // 1: the question's words count beside the model's score, if the model can do that
 } cprs_request;
 
 #define CPRS_REQUEST_INIT {sizeof(cprs_request), 0, 0, 0, 0, 0, 0, CPRS_GRANULARITY_DEFAULT, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
-                           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+                           0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 // ---- Answers -------------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,8 @@ public struct Selection: Hashable, Sendable {
     public var keepLiterals: [String] = []
     /// Regular expressions whose matches' units are kept whatever their score.
     public var keepRegexes: [String] = []
+    /// Count the question's words beside the model's score, where the model brings a lexicon; nil for what the preset does.
+    public var matchesWords: Bool?
 
     /// The defaults.
     public init() {}
@@ -53,6 +55,7 @@ extension Selection {
         selection.decoding = self.usesReferenceDecoding ? .reference : .default
         selection.keepLiterals = self.keepLiterals
         selection.keepRegexes = self.keepRegexes
+        if let matchesWords = self.matchesWords { selection.matchWords = matchesWords }
         return selection
     }
 }

@@ -1,6 +1,5 @@
 internal import CPRSCore
 internal import CPRSEngine
-internal import CPRSTokenizer
 internal import CPRSWire
 internal import SwiftProtobuf
 
@@ -19,20 +18,20 @@ struct RequestEngine: Sendable {
     var timings = RequestTimings()
 
     /// - Throws: `invalidArgument`, where the engine says so.
-    init(_ plan: RequestPlan, tokenizer: Tokenizer, limits: CriticLimits, maxHeldBytes: Int) throws(ServiceError) {
+    init(_ plan: RequestPlan, source: RequestSource, maxHeldBytes: Int) throws(ServiceError) {
         do {
-            self.session = try Session(plan.request, tokenizer: tokenizer, limits: limits)
+            self.session = try source.session(for: plan.request)
             if plan.includesProvisional {
                 var request = plan.request
                 request.budget = nil
-                self.preview = try Session(request, tokenizer: tokenizer, limits: limits)
+                self.preview = try source.session(for: request)
             }
         } catch {
             throw ServiceError(error)
         }
         if plan.includesTokenScores {
             self.trace = TokenTrace(
-                tokenizer: tokenizer, tags: plan.request.tags, outsideTag: CompressionRequest.outsideTag)
+                tokenizer: source.tokenizer, tags: plan.request.tags, outsideTag: CompressionRequest.outsideTag)
         }
         self.messages = DecisionMessages(includesText: plan.includesText, maxHeldBytes: maxHeldBytes)
     }

@@ -19,18 +19,17 @@ struct RequestPlan: Sendable {
     /// - Throws: `invalidArgument` naming the field.
     init(_ begin: Cprs_V1_Begin, model: ServedModel) throws(ServiceError) {
         try begin.validate()
-        var request = CompressionRequest(preset: .fact, query: begin.query)
+        var request: CompressionRequest
         switch begin.task {
         case .instruction(let instruction):
+            // Everything else as for `fact`: sentences, and the question's words count.
+            request = CompressionRequest(preset: .fact, query: begin.query)
             request.instruction = instruction
-            request.granularity = .sentence
-            request.tags = begin.tags.isEmpty ? Preset.tags(in: instruction) : begin.tags
+            request.tags = Preset.tags(in: instruction)
         case .preset, nil:
-            let preset = try Self.preset(begin).resolved(trained: model.trainedInstruction)
-            request.instruction = preset.instruction
-            request.granularity = preset.granularity
-            request.tags = begin.tags.isEmpty ? preset.tags : begin.tags
+            request = CompressionRequest(preset: try Self.preset(begin, of: model), query: begin.query)
         }
+        if !begin.tags.isEmpty { request.tags = begin.tags }
         request.windowTokens = begin.windowTokens == 0 ? nil : Int(begin.windowTokens)
         request.apply(begin.selection)
         self.request = request
@@ -60,10 +59,10 @@ struct RequestPlan: Sendable {
         self.retainsScores = false
     }
 
-    private static func preset(_ begin: Cprs_V1_Begin) throws(ServiceError) -> Preset {
+    private static func preset(_ begin: Cprs_V1_Begin, of model: ServedModel) throws(ServiceError) -> Preset {
         let name = begin.preset.isEmpty ? Preset.fact.name : begin.preset
-        guard let preset = Preset.named(name) else {
-            let names = Preset.all.map(\.name).joined(separator: ", ")
+        guard let preset = model.presets.first(where: { $0.name == name }) else {
+            let names = model.presets.map(\.name).joined(separator: ", ")
             throw .invalid("preset", "must be one of \(names) (got '\(name)')")
         }
         if preset.needsQuery, begin.query.isEmpty {
@@ -74,7 +73,8 @@ struct RequestPlan: Sendable {
 }
 
 extension CompressionRequest {
-    /// Replaces what says which scores stay. An unset granularity leaves the one of the preset.
+    /// Replaces what says which scores stay. An unset granularity or word matching stays
+    /// as the preset, or the request that is cut again, has it.
     fileprivate mutating func apply(_ selection: Cprs_V1_Selection) {
         if let granularity = Granularity(selection.granularity) { self.granularity = granularity }
         self.threshold = selection.hasThreshold ? selection.threshold : nil
@@ -83,6 +83,7 @@ extension CompressionRequest {
         self.decoding = selection.decoding == .reference ? .reference : .default
         self.keepLiterals = selection.keepLiterals
         self.keepRegexes = selection.keepRegexes
+        if selection.hasMatchWords { self.matchesWords = selection.matchWords }
         switch selection.budget {
         case .maxTokens(let tokens): self.budget = .maxTokens(Int(clamping: tokens))
         case .ratio(let ratio): self.budget = .ratio(ratio)

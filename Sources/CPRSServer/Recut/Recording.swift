@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSSegmentation
 internal import CPRSTokenizer
 internal import CPRSWire
 
@@ -11,6 +12,7 @@ struct Recording: Sendable {
     let request: CompressionRequest
     let tokenizer: Tokenizer
     let limits: CriticLimits
+    let lexicon: Lexicon?
     let modelInfo: Cprs_V1_ModelInfo
     private let maxBytes: Int
     /// Chunks as they came.
@@ -26,6 +28,7 @@ struct Recording: Sendable {
         self.request = request
         self.tokenizer = model.tokenizer
         self.limits = model.limits
+        self.lexicon = model.lexicon
         self.modelInfo = model.wire
         self.maxBytes = maxBytes
     }

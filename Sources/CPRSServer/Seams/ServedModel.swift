@@ -1,4 +1,6 @@
 package import CPRSCore
+package import CPRSEngine
+package import CPRSSegmentation
 package import CPRSTokenizer
 
 /// What serves new requests; replaced as a whole when the model is.
@@ -37,20 +39,23 @@ package struct ServedModel: Sendable {
     package var tokenizer: Tokenizer
     /// What its critic takes in one window.
     package var limits: CriticLimits
-    /// The instruction that it was trained with, if its config states one.
-    package var trainedInstruction: String?
+    /// The instructions that it offers, in the wording that it was trained on.
+    package var presets: [Preset]
+    /// What it brings for word matching; nil for nothing.
+    package var lexicon: Lexicon?
     /// Where its windows are scored.
     package var scoring: any WindowScoring
 
     package init(
-        name: String, sha256: String, tokenizer: Tokenizer, limits: CriticLimits, trainedInstruction: String?,
-        scoring: any WindowScoring
+        name: String, sha256: String, tokenizer: Tokenizer, limits: CriticLimits, presets: [Preset],
+        lexicon: Lexicon?, scoring: any WindowScoring
     ) {
         self.name = name
         self.sha256 = sha256
         self.tokenizer = tokenizer
         self.limits = limits
-        self.trainedInstruction = trainedInstruction
+        self.presets = presets
+        self.lexicon = lexicon
         self.scoring = scoring
     }
 }

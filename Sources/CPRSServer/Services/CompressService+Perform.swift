@@ -29,8 +29,7 @@ extension CompressService {
         _ plan: RequestPlan, name: RequestName, source: RequestSource,
         send: (Cprs_V1_CompressResponse) async throws -> Void
     ) async throws {
-        let engine = try RequestEngine(
-            plan, tokenizer: source.tokenizer, limits: source.limits, maxHeldBytes: self.limits.maxHeldBytes)
+        let engine = try RequestEngine(plan, source: source, maxHeldBytes: self.limits.maxHeldBytes)
         try await send(.with { $0.accepted = self.accepted(plan, name: name, source: source, engine: engine) })
         var recording: Recording?
         if plan.retainsScores, let model = source.model {

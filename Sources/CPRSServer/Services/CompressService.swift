@@ -116,7 +116,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
         var response = Cprs_V1_GetModelInfoResponse()
         response.model = model.wire
         response.limits = self.limits.wire
-        response.presets = Preset.all.map { $0.resolved(trained: model.trainedInstruction).wire }
+        response.presets = model.presets.map(\.wire)
         return ServerResponse(message: response)
     }
 

@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSSegmentation
 internal import CPRSTokenizer
 internal import CPRSWire
 
@@ -7,6 +8,8 @@ internal import CPRSWire
 struct RequestSource: Sendable {
     let tokenizer: Tokenizer
     let limits: CriticLimits
+    /// What the model brings for word matching.
+    let lexicon: Lexicon?
     let modelInfo: Cprs_V1_ModelInfo
     /// The model to record with; nil when this is a recording already.
     let model: ServedModel?
@@ -17,6 +20,7 @@ struct RequestSource: Sendable {
     init(model: ServedModel, nextChunk: @escaping @Sendable () async throws -> InputChunk?) {
         self.tokenizer = model.tokenizer
         self.limits = model.limits
+        self.lexicon = model.lexicon
         self.modelInfo = model.wire
         self.model = model
         self.nextChunk = nextChunk
@@ -35,6 +39,7 @@ struct RequestSource: Sendable {
         let list = ChunkList(recording.chunks)
         self.tokenizer = recording.tokenizer
         self.limits = recording.limits
+        self.lexicon = recording.lexicon
         self.modelInfo = recording.modelInfo
         self.model = nil
         self.nextChunk = { await list.next() }
@@ -44,6 +49,13 @@ struct RequestSource: Sendable {
             }
             return output
         }
+    }
+
+    /// Starts a compression, as a process with the model at hand does.
+    ///
+    /// - Throws: `invalidArgument`, where the engine says so.
+    func session(for request: CompressionRequest) throws(CPRSError) -> Session {
+        try Session(request, tokenizer: self.tokenizer, limits: self.limits, lexicon: self.lexicon)
     }
 }
 

@@ -48,8 +48,8 @@ struct Utf8Validation: Sendable {
         throw CPRSError(
             code: .invalidText,
             message: "the text ends inside the UTF-8 character that starts at byte \(self.accepted) "
-                + "(0x\(String(first, radix: 16, uppercase: true)), \(self.cut.count) of \(scalarLength(first: first)) bytes)"
-        )
+                + "(0x\(String(first, radix: 16, uppercase: true)), \(self.cut.count) of \(scalarLength(first: first)) bytes)",
+            details: .init(byteOffset: self.accepted))
     }
 
     private mutating func passCutCharacter(
@@ -79,7 +79,8 @@ struct Utf8Validation: Sendable {
         CPRSError(
             code: .invalidText,
             message: "the text is not valid UTF-8 at byte \(offset) (0x\(String(byte, radix: 16, uppercase: true)) "
-                + "does not start a valid character)")
+                + "does not start a valid character)",
+            details: .init(byteOffset: offset))
     }
 }
 

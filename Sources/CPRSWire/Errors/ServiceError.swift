@@ -45,18 +45,16 @@ package struct ServiceError: Error, Hashable, Sendable {
 
 extension ServiceError {
     /// An error of the engine or the model.
-    ///
-    /// Figures come from the error's details; where a thrower gives none, from the sentence.
     package init(_ error: CPRSError) {
         switch error.code {
         case .invalidArgument:
-            self.init(.invalidArgument, error.message, field: Self.field(of: error))
+            self.init(.invalidArgument, error.message, field: error.details.field.map(Self.protocolName))
         case .invalidText:
             self.init(.invalidText, error.message, field: "chunk.text")
-            self.byteOffset = error.details.byteOffset ?? Self.number(in: error.message, after: "byte ")
+            self.byteOffset = error.details.byteOffset
         case .budgetTooSmall:
             self.init(.budgetTooSmall, error.message, field: "selection.budget")
-            self.minimumTokens = error.details.minimumTokens ?? Self.number(in: error.message, after: "at least ")
+            self.minimumTokens = error.details.minimumTokens
         case .overloaded:
             self.init(.overloaded, error.message)
             self.retryAfter = error.details.retryAfter ?? Self.overloadDelay
@@ -68,24 +66,20 @@ extension ServiceError {
     /// When a full queue is worth another try.
     package static let overloadDelay: Duration = .milliseconds(500)
 
-    /// The field that the engine refused, by its name in the protocol.
-    private static func field(of error: CPRSError) -> String? {
-        let names = [
-            "window": "window_tokens", "query": "query", "tags": "tags", "instruction": "instruction",
-            "threshold": "selection.threshold", "maxTokens": "selection.max_tokens", "ratio": "selection.ratio",
-            "keepLiterals": "selection.keep_literals", "keepRegexes": "selection.keep_regexes",
-        ]
-        if let field = error.details.field { return names[field] ?? field }
-        if error.message.hasPrefix("window ") { return "window_tokens" }
-        if error.message.hasPrefix("instruction and query ") { return "query" }
-        if error.message.hasPrefix("tags ") { return "tags" }
-        let isPattern = error.message.contains("regex") || error.message.contains("expression")
-        return isPattern ? "selection.keep_regexes" : nil
-    }
-
-    private static func number(in message: String, after marker: String) -> Int? {
-        guard let start = message.firstRange(of: marker)?.upperBound else { return nil }
-        return Int(message[start...].prefix { $0.isNumber })
+    /// A field of the engine's request, by its name in the protocol.
+    private static func protocolName(_ field: String) -> String {
+        switch field {
+        case "window": "window_tokens"
+        case "threshold": "selection.threshold"
+        case "maxTokens": "selection.max_tokens"
+        case "ratio": "selection.ratio"
+        case "minSpanTokens": "selection.min_span_tokens"
+        case "decoding": "selection.decoding"
+        case "keepLiterals": "selection.keep_literals"
+        case "keepRegexes": "selection.keep_regexes"
+        // `query`, `tags` and `instruction` are called the same.
+        default: field
+        }
     }
 }
 

@@ -455,6 +455,18 @@ package nonisolated struct Cprs_V1_Selection: Sendable {
   /// Regular expressions whose matches' units are kept whatever their score.
   package var keepRegexes: [String] = []
 
+  /// Count the question's words in and around a sentence, line or paragraph beside the model's score. It changes nothing
+  /// where the model brings no lexicon. Default: as the preset does; true with an instruction; in a Recut, as the request
+  /// did.
+  package var matchWords: Bool {
+    get {_matchWords ?? false}
+    set {_matchWords = newValue}
+  }
+  /// Returns true if `matchWords` has been explicitly set.
+  package var hasMatchWords: Bool {self._matchWords != nil}
+  /// Clears the value of `matchWords`. Subsequent reads from it will return its default value.
+  package mutating func clearMatchWords() {self._matchWords = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   /// Most that may be kept: best-scored units first, in the order of the text, never above. Default: no bound.
@@ -470,6 +482,7 @@ package nonisolated struct Cprs_V1_Selection: Sendable {
 
   fileprivate var _threshold: Float? = nil
   fileprivate var _minSpanTokens: UInt32? = nil
+  fileprivate var _matchWords: Bool? = nil
 }
 
 /// The next bytes of the context.
@@ -1407,7 +1420,7 @@ nonisolated extension Cprs_V1_Begin: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension Cprs_V1_Selection: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Selection"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}granularity\0\u{1}threshold\0\u{3}max_tokens\0\u{1}ratio\0\u{3}min_span_tokens\0\u{3}whole_sentences\0\u{1}decoding\0\u{3}keep_literals\0\u{3}keep_regexes\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}granularity\0\u{1}threshold\0\u{3}max_tokens\0\u{1}ratio\0\u{3}min_span_tokens\0\u{3}whole_sentences\0\u{1}decoding\0\u{3}keep_literals\0\u{3}keep_regexes\0\u{3}match_words\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1438,6 +1451,7 @@ nonisolated extension Cprs_V1_Selection: SwiftProtobuf.Message, SwiftProtobuf._M
       case 7: try { try decoder.decodeSingularEnumField(value: &self.decoding) }()
       case 8: try { try decoder.decodeRepeatedStringField(value: &self.keepLiterals) }()
       case 9: try { try decoder.decodeRepeatedStringField(value: &self.keepRegexes) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self._matchWords) }()
       default: break
       }
     }
@@ -1480,6 +1494,9 @@ nonisolated extension Cprs_V1_Selection: SwiftProtobuf.Message, SwiftProtobuf._M
     if !self.keepRegexes.isEmpty {
       try visitor.visitRepeatedStringField(value: self.keepRegexes, fieldNumber: 9)
     }
+    try { if let v = self._matchWords {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 10)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1492,6 +1509,7 @@ nonisolated extension Cprs_V1_Selection: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.decoding != rhs.decoding {return false}
     if lhs.keepLiterals != rhs.keepLiterals {return false}
     if lhs.keepRegexes != rhs.keepRegexes {return false}
+    if lhs._matchWords != rhs._matchWords {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

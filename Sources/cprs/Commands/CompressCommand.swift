@@ -116,7 +116,7 @@ struct CompressCommand: ParsableCommand {
             socketPath: path,
             request: DaemonRequest(
                 request, preset: self.instruction == nil ? preset ?? .fact : nil,
-                granularity: self.selection.granularity),
+                granularity: self.selection.granularity, matchesWords: self.selection.matchesWords),
             source: source)
         do { return try run.execute(output) } catch let error as ClientError {
             guard !isDemanded, error.isAboutTheDaemon, !output.hasBegun, source.rewind() else { throw error }
@@ -160,7 +160,7 @@ struct CompressCommand: ParsableCommand {
         request.tags = self.tags
         if self.tags.isEmpty { request.tags = self.instruction.map(Preset.tags(in:)) ?? chosen.tags }
         request.granularity = self.selection.granularity ?? chosen.granularity
-        request.matchesWords = self.selection.wordMatching.map { $0 == .on } ?? chosen.matchesWords
+        request.matchesWords = self.selection.matchesWords ?? chosen.matchesWords
     }
 
     /// Checks what the two places would refuse in different words.

@@ -56,6 +56,9 @@ struct SelectionOptions: ParsableArguments {
     @Option(help: "How labels become spans: default, or reference for the published service's rules.")
     var decoding: CompressionRequest.Decoding = .default
 
+    /// Whether words of the question count; nil for the preset's.
+    var matchesWords: Bool? { self.wordMatching.map { $0 == .on } }
+
     /// Copies the options into a request.
     func apply(to request: inout CompressionRequest) throws(CPRSError) {
         request.threshold = self.threshold

@@ -9,7 +9,10 @@ extension DaemonRequest {
     /// - Parameters:
     ///   - preset: names the instruction, in the daemon's model's wording; nil if the caller wrote one.
     ///   - granularity: the caller's; nil for the preset's.
-    init(_ request: CPRSEngine.CompressionRequest, preset: Preset?, granularity: Granularity?) {
+    ///   - matchesWords: the caller's; nil for the preset's.
+    init(
+        _ request: CPRSEngine.CompressionRequest, preset: Preset?, granularity: Granularity?, matchesWords: Bool?
+    ) {
         if let preset {
             self.init(preset: preset.name, query: request.query)
         } else {
@@ -29,6 +32,7 @@ extension DaemonRequest {
         self.selection.usesReferenceDecoding = request.decoding == .reference
         self.selection.keepLiterals = request.keepLiterals
         self.selection.keepRegexes = request.keepRegexes
+        self.selection.matchesWords = matchesWords
     }
 }
 

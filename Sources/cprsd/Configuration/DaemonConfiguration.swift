@@ -1,6 +1,7 @@
 package import CPRSCore
 package import CPRSScheduler
 package import CPRSServer
+package import CPRSTensors
 internal import Glibc
 
 /// What the daemon does, checked in every respect that can be checked without opening the model.
@@ -15,8 +16,10 @@ package struct DaemonConfiguration: Hashable, Sendable {
     package var metricsSocketPath: String?
     /// Who may connect.
     package var access: AccessRule
-    /// Model folder; nil for the one that ships with cprs.
-    package var modelFolder: String?
+    /// Model folder or packed file; nil for the one that ships with cprs.
+    package var modelPath: String?
+    /// Arithmetic of the linear layers; nil for f32 for a folder, what a packed file was packed for.
+    package var precision: Precision?
     /// Threads that compute.
     package var threads: Int
     /// Largest window, prompt included; nil for what the model was trained for.
@@ -55,7 +58,8 @@ package struct DaemonConfiguration: Hashable, Sendable {
         self.metricsSocketPath = try reader.path(.metricsSocket)
         self.access = AccessRule(
             userIDs: try reader.users(.allowUsers), groupIDs: try reader.groups(.allowGroups))
-        self.modelFolder = try reader.path(.model)
+        self.modelPath = try reader.path(.model)
+        self.precision = try reader.precision(.precision)
         self.threads = try reader.integer(.threads, in: 1...1024) ?? processors
         self.windowTokens = try reader.integer(.windowTokens, in: 64...(1 << 20))
         self.service = try Self.serviceLimits(reader)
@@ -89,9 +93,15 @@ package struct DaemonConfiguration: Hashable, Sendable {
         guard self.queue.perUser <= self.queue.total else {
             throw reader.refusal(.maxQueuedWindowsPerUser, "must be at most max-queued-windows, \(self.queue.total)")
         }
-        guard self.modelFolder.map({ Glibc.access($0 + "/config.json", R_OK) == 0 }) ?? true else {
-            throw reader.refusal(.model, "must be a folder with a config.json that can be read")
+        guard self.modelPath.map(Self.mayBeModel) ?? true else {
+            throw reader.refusal(.model, "must be a folder with a config.json, or a packed file, that can be read")
         }
+    }
+
+    private static func mayBeModel(_ path: String) -> Bool {
+        var status = stat()
+        let isFile = stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        return Glibc.access(isFile ? path : path + "/config.json", R_OK) == 0
     }
 
     private static func serviceLimits(_ reader: SettingReader) throws(CPRSError) -> ServiceLimits {
@@ -127,7 +137,8 @@ extension DaemonConfiguration: CustomStringConvertible {
         add("metrics-socket", self.metricsSocketPath)
         add("allow-users", list(self.access.userIDs))
         add("allow-groups", list(self.access.groupIDs))
-        add("model", self.modelFolder)
+        add("model", self.modelPath)
+        add("precision", self.precision?.rawValue)
         add("window-tokens", self.windowTokens.map { String($0) })
         add("max-context-bytes", self.service.maxContextBytes.map { String($0) })
         return lines.joined(separator: "\n")

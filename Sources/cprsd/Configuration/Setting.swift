@@ -9,6 +9,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case allowUsers = "allow-users"
     case allowGroups = "allow-groups"
     case model
+    case precision
     case threads
     case windowTokens = "window-tokens"
     case maxStreams = "max-streams"

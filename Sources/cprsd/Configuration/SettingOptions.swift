@@ -17,8 +17,16 @@ struct SettingOptions: ParsableArguments {
     var allowUsers: String?
     @Option(help: ArgumentHelp("Groups whose members may connect too, by comma.", valueName: "groups"))
     var allowGroups: String?
-    @Option(help: ArgumentHelp("Model folder (default: the model that ships with cprs).", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Model folder, or a file of `cprs pack`, which opens at once (default: the model that ships with cprs).",
+            valueName: "path"))
     var model: String?
+    @Option(
+        help: ArgumentHelp(
+            "Arithmetic of the linear layers: f32, bf16 or int8; a folder is packed in memory at every start (default: f32 for a folder, a packed file's own).",
+            valueName: "name"))
+    var precision: String?
     @Option(help: ArgumentHelp("Compute threads (default: all cores this process may use).", valueName: "n"))
     var threads: String?
     @Option(
@@ -59,7 +67,7 @@ struct SettingOptions: ParsableArguments {
         let values: [Setting: String?] = [
             .socket: self.socket, .socketMode: self.socketMode, .socketGroup: self.socketGroup,
             .metricsSocket: self.metricsSocket, .allowUsers: self.allowUsers, .allowGroups: self.allowGroups,
-            .model: self.model, .threads: self.threads, .windowTokens: self.windowTokens,
+            .model: self.model, .precision: self.precision, .threads: self.threads, .windowTokens: self.windowTokens,
             .maxStreams: self.maxStreams, .maxStreamsPerUser: self.maxStreamsPerUser,
             .maxQueuedWindows: self.maxQueuedWindows, .maxQueuedWindowsPerUser: self.maxQueuedWindowsPerUser,
             .maxContextBytes: self.maxContextBytes, .maxRetainedBytes: self.maxRetainedBytes,

@@ -1,4 +1,5 @@
 internal import CPRSCore
+internal import CPRSTensors
 internal import Glibc
 
 /// Turns texts into values, and says where a text that is none came from.
@@ -30,6 +31,15 @@ struct SettingReader {
             throw self.refusal(setting, "must be a number of seconds in \(range)")
         }
         return .seconds(value)
+    }
+
+    /// An arithmetic, by its name.
+    func precision(_ setting: Setting) throws(CPRSError) -> Precision? {
+        guard let text = self.text(setting) else { return nil }
+        guard let value = Precision(rawValue: text) else {
+            throw self.refusal(setting, "must be one of \(Precision.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return value
     }
 
     /// Permission bits in octal.

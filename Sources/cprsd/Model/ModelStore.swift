@@ -37,7 +37,7 @@ final class ModelStore: ModelProviding {
         let request = self.lastRequest.add(1, ordering: .relaxed).newValue
         return ServedModel(
             name: model.name, sha256: model.sha256, tokenizer: model.tokenizer, limits: model.critic.limits,
-            trainedInstruction: model.trainedInstruction,
+            presets: model.presets, lexicon: model.lexicon,
             scoring: RequestScoring(scheduler: self.scheduler, critic: model.critic, request: request))
     }
 }

@@ -1,36 +1,39 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSScheduler
+internal import CPRSSegmentation
+internal import CPRSTensors
 internal import CPRSTokenizer
 internal import CPRSWire
 
 /// A model that was opened, checked and handed to the scheduler's thread.
 struct OpenedModel: Sendable {
-    /// Path of the model folder or packed file.
-    let folder: String
     let name: String
-    /// SHA-256 of the weights, or of a packed file's manifest: 64 hexadecimal digits.
+    /// SHA-256 of a folder's weights, or the digest that a packed file names itself by: 64 hexadecimal digits.
     let sha256: String
+    let precision: Precision
     let tokenizer: Tokenizer
-    let trainedInstruction: String?
+    let presets: [Preset]
+    let lexicon: Lexicon?
     let critic: SharedCritic
     /// What the self-check compared, for the log.
     let check: SelfCheck.Outcome
 
-    /// Opens and checks a model; takes as long as reading its weights does, so call it on a thread of its own.
+    /// Opens and checks a model; takes as long as reading a folder's weights does, so call it on a thread of its own.
     ///
-    /// - Throws: `notFound` or `modelUnusable`, naming the file and the defect, or the self-check that failed.
-    static func open(
-        folder: String, threads: Int, windowTokens: Int?
-    ) throws(CPRSError) -> OpenedModel {
-        let loaded = try LoadedModel(path: folder, threads: threads, windowTokens: windowTokens)
-        let check = try SelfCheck.run(loaded, folder: folder)
+    /// - Throws: `notFound` or `modelUnusable`, naming the file and the defect, or the self-check that failed;
+    ///   `invalidArgument` for a precision that a packed file was not made for.
+    static func open(_ choice: ModelChoice) throws(CPRSError) -> OpenedModel {
+        let loaded = try choice.load()
+        let check = try SelfCheck.run(loaded, path: choice.path)
         var digest = loaded.digest
-        if digest == nil { digest = try ModelDigest.sha256(folder: folder) }
-        let (name, tokenizer, trained) = (loaded.name, loaded.tokenizer, loaded.trainedInstruction)
+        if digest == nil { digest = try ModelDigest.sha256(folder: choice.path) }
+        let (name, tokenizer, presets, lexicon) = (loaded.name, loaded.tokenizer, loaded.presets, loaded.lexicon)
+        let precision = loaded.critic.precision
         return OpenedModel(
-            folder: folder, name: name, sha256: digest ?? "", tokenizer: tokenizer,
-            trainedInstruction: trained, critic: SharedCritic(loaded.critic), check: check)
+            name: name, sha256: digest ?? "", precision: precision, tokenizer: tokenizer, presets: presets,
+            lexicon: lexicon, critic: SharedCritic(loaded.critic), check: check)
     }
 }

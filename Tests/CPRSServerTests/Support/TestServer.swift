@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSSegmentation
 internal import CPRSServer
 internal import CPRSTestSupport
 internal import CPRSTokenizer
@@ -13,10 +14,23 @@ enum TestServer {
     static let tokenizer = try? Tokenizer(folder: SharedData.defaultModel)
 
     static func model(_ scoring: any WindowScoring) throws -> ServedModel {
-        ServedModel(
-            name: "fake", sha256: String(repeating: "0", count: 64),
-            tokenizer: try Self.tokenizer ?? Tokenizer(folder: SharedData.defaultModel), limits: FakeCritic().limits,
-            trainedInstruction: nil, scoring: scoring)
+        let tokenizer = try Self.tokenizer ?? Tokenizer(folder: SharedData.defaultModel)
+        return ServedModel(
+            name: "fake", sha256: String(repeating: "0", count: 64), tokenizer: tokenizer,
+            limits: FakeCritic().limits, presets: Preset.all, lexicon: try Self.lexicon(tokenizer.vocabularySize),
+            scoring: scoring)
+    }
+
+    /// Every token is a word of its own; ids stand for their rarity.
+    private static func lexicon(_ vocabularySize: Int) throws -> Lexicon {
+        let rows = (0..<vocabularySize).map(Float.init)
+        let table = try LexicalTable(
+            classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
+            spellings: rows, letters: rows.map { _ in 1 }, name: "test")
+        let weights = LexicalWeights(
+            bias: -1, critic: 1, best: 0.25, matched: 0.1, covered: 2, nearby: 0.5, length: 0, decay: 0.5,
+            threshold: 0.5)
+        return Lexicon(table: table, weights: weights)
     }
 
     static func service(
@@ -139,7 +153,8 @@ struct Direct {
         change(&request)
         let critic = FakeCritic()
         let model = try TestServer.model(FakeScoring())
-        var session = try Session(request, tokenizer: model.tokenizer, limits: model.limits)
+        var session = try Session(
+            request, tokenizer: model.tokenizer, limits: model.limits, lexicon: model.lexicon)
         try session.append(text)
         try session.finishInput()
         while let window = session.nextWindow() { session.accept(try critic.score(window.input), for: window) }
