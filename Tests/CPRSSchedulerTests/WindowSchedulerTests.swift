@@ -166,8 +166,11 @@ struct WindowSchedulerTests {
         }
         var tasks = [submit(0)]
         try #require(await eventually { gate.entered.count == 1 })
-        tasks += (1..<7).map { submit($0) }
-        try #require(await eventually { scheduler.statistics.queuedWindows == 6 })
+        for id in 1..<7 {
+            tasks.append(submit(TokenID(id)))
+            // One after the other: tasks of their own would queue in any order.
+            try #require(await eventually { scheduler.statistics.queuedWindows == id })
+        }
         gate.open()
         for (id, task) in tasks.enumerated() {
             let expected = try FakeCritic().score(Self.window(TokenID(id)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from . import circuit, corpus, evaluate, export, fuse, heldout, lexicon, tokenizer, train
+from . import circuit, corpus, decision, evaluate, export, fuse, heldout, lexicon, plot, tokenizer, train
 from .critic import TokenCritic
 from .dataset import Dataset, build
 from .prompts import MARKER_END, MARKER_START
@@ -18,7 +18,7 @@ def tokenizer_command(options, config):
 
 
 def data_command(options, config):
-    build(load_tokenizer(options), options.corpus).save(options.work / "dataset.pkl")
+    build(load_tokenizer(options), options.corpus, config["left_out"]).save(options.work / "dataset.pkl")
 
 
 def init_command(options, config):
@@ -55,7 +55,36 @@ def export_command(options, config):
     items = heldout.build(options.corpus, config["held_out"]["calibration"], seed=config["held_out"]["calibration_seed"])
     scale, shift = export.calibrate(model, bpe, items, model.config["cprs_window_tokens"])
     print(f"calibrated: logits x {scale:.3f}, outside bias {shift:+.3f}")
+    answered = decision.score(model, bpe, items)
+    rows = decision.thresholds(answered, decision.score(model, bpe, decision.without_evidence(items)))
+    print("\n".join(json.dumps(row) for row in rows))
+    model.config["cprs_threshold"] = decision.choose(rows)
     export.export(model, bpe, options.work / "tokenizer.json", options.out)
+    if options.card:
+        (options.out / "MODEL_CARD.md").write_bytes(options.card.read_bytes())
+
+
+def reliability_command(options, config):
+    items = heldout.build(options.corpus, config["held_out"][options.set])
+    bpe, model = tokenizer.load(options.folder / "tokenizer.json"), load_model(options.folder)
+    answered = decision.score(model, bpe, items)
+    unanswered = decision.score(model, bpe, decision.without_evidence(items))
+    record = {"thresholds": decision.thresholds(answered, unanswered), "reliability": decision.reliability(answered)}
+    (options.work / "reliability.json").write_text(json.dumps(record, indent=1) + "\n")
+    print("\n".join(json.dumps(row) for row in record["thresholds"]))
+    print(plot.reliability_table(record["reliability"]))
+
+
+def plot_command(options, config):
+    rows = plot.read_log(options.work / "checkpoints" / "log.jsonl")
+    print(plot.log_table(rows))
+    drawn = plot.draw_log(rows, options.work / "training.svg")
+    measured = options.work / "reliability.json"
+    if measured.exists():
+        bins = json.loads(measured.read_text())["reliability"]
+        print(plot.reliability_table(bins))
+        plot.draw_reliability(bins, options.work / "reliability.svg")
+    print(f"pictures: {options.work}/*.svg" if drawn else "no pictures: matplotlib is not installed")
 
 
 def fuse_command(options, config):
@@ -132,11 +161,17 @@ def parse():
     step.add_argument("--checkpoint", type=Path, required=True)
     step.add_argument("--start-share", type=float, default=0.0, help="share of init.pt in the weights, 0 to 1")
     step.add_argument("--out", type=Path, required=True)
+    step.add_argument("--card", type=Path, help="model card to put into the folder")
     step.set_defaults(run=export_command)
     step = steps.add_parser("fuse", help="an exported folder gets cprs_lexicon.safetensors and cprs_lexical in its config")
     step.add_argument("--model", type=Path, required=True, help="folder that export wrote; its tokenizer.json is used")
     step.add_argument("--items", type=float, default=1.0, help="share of the items to fit on, above 0")
     step.set_defaults(run=fuse_command)
+    step = steps.add_parser("reliability", help="thresholds and calibration of an exported folder -> reliability.json")
+    step.add_argument("--folder", type=Path, required=True)
+    step.add_argument("--set", default="full", help="which item counts of the config: quick or full")
+    step.set_defaults(run=reliability_command)
+    steps.add_parser("plot", help="log.jsonl, reliability.json -> tables and pictures").set_defaults(run=plot_command)
     step = steps.add_parser("evaluate", help="held-out retrieval of a checkpoint or an exported folder")
     step.add_argument("--checkpoint", type=Path, required=True)
     step.add_argument("--start-share", type=float, default=0.0, help="share of init.pt in the weights, 0 to 1")

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from .critic import OUTSIDE
 from .evaluate import label_logits
-from .prompts import INSTRUCTIONS, MARKER_END, MARKER_START
+from .prompts import INSTRUCTIONS, MARKER_END, MARKER_START, prompt_ids
 
 FIXED_CONFIG = {
     "architectures": ["Qwen2ForCausalLMandBIO"],
@@ -22,6 +22,13 @@ FIXED_CONFIG = {
     "use_cache": False,
     "bi_label_type": "BIOE",
 }
+
+# What the daemon asks of a model before it serves it.
+SELF_CHECK = {
+    "query": "Where does Sherlock Holmes live?",
+    "text": "It was raining in London. Holmes lived at 221B Baker Street, on the second floor. Watson had gone out.\n",
+}
+SELF_CHECK_TOLERANCE = 0.02
 
 
 def calibrate(model, tokenizer, items, window):
@@ -82,3 +89,15 @@ def export(model, tokenizer, tokenizer_path, folder):
         "model_max_length": config["max_position_embeddings"],
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config, indent=1) + "\n")
+    (folder / "cprs_selfcheck.json").write_text(json.dumps(self_check(model, tokenizer, tensors), indent=2) + "\n")
+
+
+@torch.no_grad()
+def self_check(model, tokenizer, tensors):
+    """Label and P(keep) of each token of a short text, in f32 from the stored weights."""
+    model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    prompt = prompt_ids(tokenizer, INSTRUCTIONS["fact"][0], SELF_CHECK["query"])
+    logits = model(torch.tensor([prompt + tokenizer.encode(SELF_CHECK["text"]).ids]))[1][0, len(prompt) :]
+    kept = 1 - logits.softmax(-1)[:, OUTSIDE]
+    labels = "".join("BIOE"[label] for label in logits.argmax(-1))
+    return SELF_CHECK | {"labels": labels, "kept": [round(value, 6) for value in kept.tolist()], "tolerance": SELF_CHECK_TOLERANCE}
