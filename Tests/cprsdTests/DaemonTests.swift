@@ -7,7 +7,7 @@ import Testing
 @Suite("the daemon as a process", .serialized, .timeLimit(.minutes(5)))
 struct DaemonTests {
     static let text = "It was raining. Holmes lived at 221B Baker Street. Watson had gone out for the day.\n"
-    static let request = CompressionRequest(query: "Where does Holmes live?")
+    static let request = CompressionRequest(query: "Who lived at 221B Baker Street?")
 
     /// Compresses the text; the byte ranges that stay.
     static func compress(_ client: CPRSClient, text: String = Self.text) async throws -> [Range<Int>] {
@@ -77,7 +77,10 @@ struct DaemonTests {
     @Test("SIGHUP swaps the model under a running request, and a broken model leaves the old one")
     func reload() async throws {
         let models = TemporaryFolder()
-        for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        let names = [
+            "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "cprs_lexicon.safetensors",
+        ]
+        for name in names {
             try FileManager.default.copyItem(
                 atPath: SharedData.defaultModel + "/" + name, toPath: models.path + "/" + name)
         }
