@@ -59,7 +59,8 @@ package enum PatternLimits {
         try self.check("the UTF-8 length of all patterns", total, in: 0...self.totalBytes, nil)
     }
 
-    private static func check(_ what: String, _ value: Int, in range: ClosedRange<Int>, _ kind: Kind?) throws(CPRSError) {
+    private static func check(_ what: String, _ value: Int, in range: ClosedRange<Int>, _ kind: Kind?) throws(CPRSError)
+    {
         guard range.contains(value) else {
             throw CPRSError(
                 code: .invalidArgument,

@@ -50,7 +50,8 @@ struct ConfigurationTests {
     func roundTrip() throws {
         let configuration = try Self.configuration(flags: [
             .socket: "/tmp/a.sock", .socketMode: "0600", .socketGroup: "0", .metricsSocket: "/tmp/m.sock",
-            .allowUsers: "root, 1000", .allowGroups: "root", .model: SharedData.defaultModel, .precision: "int8", .threads: "3",
+            .allowUsers: "root, 1000", .allowGroups: "root", .model: SharedData.defaultModel, .precision: "int8",
+            .threads: "3",
             .windowTokens: "512", .maxStreams: "12", .maxStreamsPerUser: "5", .maxQueuedWindows: "1_000",
             .maxQueuedWindowsPerUser: "100", .maxContextBytes: "1000000", .maxRetainedBytes: "0",
             .retentionSeconds: "2.5", .graceSeconds: "0", .idleExitSeconds: "60", .maxWindowSeconds: "5",
@@ -69,7 +70,8 @@ struct ConfigurationTests {
             (.socket, "/" + String(repeating: "x", count: 108)), (.socketMode, "888"), (.socketMode, "1777"),
             (.socketGroup, "no-such-group-here"), (.allowUsers, "no-such-user-here"), (.windowTokens, "63"),
             (.maxStreamsPerUser, "129"), (.maxQueuedWindows, "511"), (.graceSeconds, "-1"), (.graceSeconds, "nan"),
-            (.idleExitSeconds, "soon"), (.maxWindowSeconds, "0"), (.logLevel, "loud"), (.model, "/nonexistent"), (.model, "/tmp"), (.precision, "f16"),
+            (.idleExitSeconds, "soon"), (.maxWindowSeconds, "0"), (.logLevel, "loud"), (.model, "/nonexistent"),
+            (.model, "/tmp"), (.precision, "f16"),
             (.metricsSocket, "/run/cprs/cprsd.sock"), (.retentionSeconds, "inf"),
         ])
     func refused(setting: Setting, value: String) {

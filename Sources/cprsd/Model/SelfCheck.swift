@@ -105,7 +105,8 @@ enum SelfCheck {
                         + "\(golden.kept[index]) within \(golden.tolerance) (got \(received), \(computed.kept[index]))")
             }
         }
-        let mean = zip(computed.kept, golden.kept).reduce(0) { $0 + abs($1.0 - $1.1) } / Float(max(1, golden.kept.count))
+        let sum = zip(computed.kept, golden.kept).reduce(0) { $0 + abs($1.0 - $1.1) }
+        let mean = sum / Float(max(1, golden.kept.count))
         guard mean <= golden.tolerance / 4 else {
             throw CPRSError(
                 code: .modelUnusable,
