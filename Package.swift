@@ -35,7 +35,7 @@ let package = Package(
         // The vocabulary every other target shares: tokens, labels, ranges, the error, the critic protocol.
         .target(name: "CPRSCore", swiftSettings: swiftSettings),
 
-        // A strict JSON reader for files that we did not write (vocabularies, configs, tensor headers).
+        // A strict JSON reader for files that we did not write (vocabularies, configs, tensor headers), and pieces to write.
         .target(name: "CPRSJSON", dependencies: ["CPRSCore"], swiftSettings: swiftSettings),
 
         // Text -> token ids with byte ranges.

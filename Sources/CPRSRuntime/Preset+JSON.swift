@@ -13,9 +13,9 @@ extension Preset {
     /// An array of objects: `name`, `instruction`, `tags`, `granularity`, `needs_query`, `matches_words`.
     static func json(_ presets: [Preset]) -> String {
         let objects = presets.map { preset in
-            let tags = preset.tags.map(JSONValue.quoted).joined(separator: ", ")
+            let tags = preset.tags.map(JSONText.quoted).joined(separator: ", ")
             return """
-                {"name": \(JSONValue.quoted(preset.name)), "instruction": \(JSONValue.quoted(preset.instruction)), \
+                {"name": \(JSONText.quoted(preset.name)), "instruction": \(JSONText.quoted(preset.instruction)), \
                 "tags": [\(tags)], "granularity": "\(preset.granularity.rawValue)", \
                 "needs_query": \(preset.needsQuery), "matches_words": \(preset.matchesWords)}
                 """
@@ -54,22 +54,5 @@ extension Preset {
             presets.append(preset)
         }
         return presets
-    }
-}
-
-extension JSONValue {
-    /// A JSON string (RFC 8259).
-    fileprivate static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case "\n": quoted += "\\n"
-            case _ where scalar.value < 0x20:
-                quoted += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

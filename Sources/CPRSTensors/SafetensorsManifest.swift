@@ -103,11 +103,5 @@ struct HashedBytes {
     mutating func update(_ bytes: UnsafeRawBufferPointer) { self.state.update(bufferPointer: bytes) }
 
     /// The digest of the bytes so far.
-    func hexadecimal() -> String {
-        var text = ""
-        for byte in self.state.finalize() {
-            for digit in [byte >> 4, byte & 15] { text.append(String(digit, radix: 16)) }
-        }
-        return text
-    }
+    func hexadecimal() -> String { Hexadecimal.digits(Array(self.state.finalize())) }
 }

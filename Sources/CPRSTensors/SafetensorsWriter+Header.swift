@@ -1,3 +1,5 @@
+internal import CPRSJSON
+
 extension SafetensorsWriter {
     /// Tensors that only fill the space before the next multiple of ``alignment`` are named so and a number.
     package static let paddingPrefix = "padding."
@@ -20,16 +22,14 @@ extension SafetensorsWriter {
         _ tensors: [TensorPlan], _ metadata: [String: String], _ manifest: SafetensorsManifest
     ) -> [UInt8] {
         let all = Self.metadata(metadata, manifest).sorted { $0.key < $1.key }
-        var members = [
-            "\"__metadata__\":{" + all.map { Self.quoted($0.key) + ":" + Self.quoted($0.value) }.joined(separator: ",")
-                + "}"
-        ]
+        let entries = all.map { JSONText.quoted($0.key) + ":" + JSONText.quoted($0.value) }
+        var members = ["\"__metadata__\":{\(entries.joined(separator: ","))}"]
         var offset = 0
         for tensor in tensors {
             let end = offset + tensor.byteCount
             let shape = tensor.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(Self.quoted(tensor.name)):{\"dtype\":\"\(tensor.type?.rawValue ?? ElementType.bytesName)\","
+                "\(JSONText.quoted(tensor.name)):{\"dtype\":\"\(tensor.type?.rawValue ?? ElementType.bytesName)\","
                     + "\"shape\":[\(shape)],\"data_offsets\":[\(offset),\(end)]}")
             offset = end
         }
@@ -45,21 +45,5 @@ extension SafetensorsWriter {
         all[SafetensorsManifest.key] = manifest.text
         all[SafetensorsManifest.digestKey] = SafetensorsManifest.digest(of: all)
         return all
-    }
-
-    /// A JSON string (RFC 8259).
-    private static func quoted(_ text: String) -> String {
-        var quoted = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": quoted += "\\\(scalar)"
-            case "\n": quoted += "\\n"
-            case _ where scalar.value < 0x20:
-                let digits = String(scalar.value, radix: 16)
-                quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: quoted.unicodeScalars.append(scalar)
-            }
-        }
-        return quoted + "\""
     }
 }

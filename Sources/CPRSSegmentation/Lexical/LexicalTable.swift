@@ -65,6 +65,7 @@ package struct LexicalTable: Sendable {
         }
         // There is a row, and no value is NaN.
         self.greatestIDF = Double(idf.max()!)
+        self.tokenOfSpelling.reserveCapacity(rows)
         for (row, entry) in self.entries.enumerated()
         where entry.isWord && self.tokenOfSpelling[entry.spelling] == nil {
             self.tokenOfSpelling[entry.spelling] = TokenID(row)

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CPRSClient
 internal import CPRSCore
+internal import CPRSJSON
 
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

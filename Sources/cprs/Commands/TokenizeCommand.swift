@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CPRSCore
+internal import CPRSJSON
 internal import CPRSRuntime
 internal import CPRSTokenizer
 

@@ -1,4 +1,5 @@
 internal import CPRSCore
+internal import CPRSJSON
 internal import CPRSModel
 internal import CPRSTensors
 

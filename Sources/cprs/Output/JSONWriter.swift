@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSJSON
 
 /// One JSON object for the whole result, its spans one a line; or, as JSON Lines, one object a span and a last one with
 /// the figures.
@@ -51,38 +52,5 @@ struct JSONWriter: ResultWriter {
             ("head", summary.timings.head.seconds),
         ]
         return "{" + stages.map { "\"\($0)\":\(Format.fixed($1, 6))" }.joined(separator: ",") + "}"
-    }
-}
-
-/// Pieces of JSON (RFC 8259).
-enum JSONText {
-    /// A number; JSON has no NaN or infinity, so those become null.
-    static func number(_ value: Float) -> String { value.isFinite ? "\(value)" : "null" }
-
-    /// A number; JSON has no NaN or infinity, so those become null.
-    static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
-
-    /// A string in quotes.
-    static func quoted(_ text: String) -> String { String(decoding: self.quoted(Array(text.utf8)), as: UTF8.self) }
-
-    /// UTF-8 in quotes, with the escapes that JSON demands and no others.
-    static func quoted(_ text: [UInt8]) -> [UInt8] {
-        var out: [UInt8] = [UInt8(ascii: "\"")]
-        out.reserveCapacity(text.count + 2)
-        for byte in text {
-            switch byte {
-            case UInt8(ascii: "\""): out += Array("\\\"".utf8)
-            case UInt8(ascii: "\\"): out += Array("\\\\".utf8)
-            case UInt8(ascii: "\n"): out += Array("\\n".utf8)
-            case UInt8(ascii: "\r"): out += Array("\\r".utf8)
-            case UInt8(ascii: "\t"): out += Array("\\t".utf8)
-            case 0..<0x20:
-                let hex = String(byte, radix: 16)
-                out += Array(("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).utf8)
-            default: out.append(byte)
-            }
-        }
-        out.append(UInt8(ascii: "\""))
-        return out
     }
 }

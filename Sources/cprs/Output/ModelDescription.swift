@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSJSON
 internal import CPRSModel
 internal import CPRSTensors
 internal import CPRSTokenizer

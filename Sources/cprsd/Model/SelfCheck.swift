@@ -27,7 +27,8 @@ enum SelfCheck {
         var labels: String
         /// P(kept) = 1 - P(outside) of each token.
         var kept: [Float]
-        /// Largest difference of `kept` that passes, and four times the largest mean difference; a label may differ only where it leads by less than twice this.
+        /// Largest difference of `kept` that passes, and four times the largest mean difference; a label may differ only
+        /// where it leads by less than twice this.
         var tolerance: Float
         /// By how much each label's logit leads the next one's; computed, not recorded.
         var leads: [Float] = []

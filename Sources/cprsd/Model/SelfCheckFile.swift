@@ -29,23 +29,13 @@ extension SelfCheck {
             tolerance: tolerance)
     }
 
-    /// A vector as a file holds it; texts of printable ASCII and newlines only.
+    /// A vector as a file holds it.
     static func json(_ vector: Vector) -> String {
-        func quoted(_ text: String) -> String {
-            "\""
-                + text.map { character in
-                    switch character {
-                    case "\"", "\\": "\\\(character)"
-                    case "\n": "\\n"
-                    default: String(character)
-                    }
-                }.joined() + "\""
-        }
         let kept = vector.kept.map { String(($0 * 1e6).rounded() / 1e6) }.joined(separator: ", ")
         return """
             {
-              "query": \(quoted(vector.query)),
-              "text": \(quoted(vector.text)),
+              "query": \(JSONText.quoted(vector.query)),
+              "text": \(JSONText.quoted(vector.text)),
               "labels": "\(vector.labels)",
               "kept": [\(kept)],
               "tolerance": \(vector.tolerance)
