@@ -32,6 +32,8 @@ struct PeakBenchmark {
     private static let rounds = 50_000
     /// Blocks for each thread: some milliseconds, long enough to start all threads.
     private static let blocksPerThread = 16
+    /// Of which the fastest counts: OpenBLAS's threads, for one, still spin for a while after an f32 pass.
+    private static let attempts = 5
 
     let pool: ComputePool
     let precision: Precision
@@ -49,10 +51,14 @@ struct PeakBenchmark {
         let blocks = Self.blocksPerThread * self.pool.threads
         let perBlock = Kernels.runInRegisters(precision, rounds: Self.rounds, instructions: .best)
         guard perBlock > 0 else { return nil }
-        let start = ContinuousClock.now
-        self.pool.run(blocks) { _, _ in
-            _ = Kernels.runInRegisters(precision, rounds: Self.rounds, instructions: .best)
+        var fastest = Double.infinity
+        for _ in 0..<Self.attempts {
+            let start = ContinuousClock.now
+            self.pool.run(blocks) { _, _ in
+                _ = Kernels.runInRegisters(precision, rounds: Self.rounds, instructions: .best)
+            }
+            fastest = min(fastest, (ContinuousClock.now - start).seconds)
         }
-        return 1e-9 * Double(perBlock * blocks) / (ContinuousClock.now - start).seconds
+        return 1e-9 * Double(perBlock * blocks) / fastest
     }
 }
