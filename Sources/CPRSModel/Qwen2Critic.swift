@@ -25,6 +25,8 @@ package final class Qwen2Critic: TokenCritic {
     /// How the cache of prompts does; all zero in f32 and without prefix reuse.
     package var prefixStatistics: PrefixStatistics { self.forward.prefixStatistics }
 
+    /// Of all packed matrices; empty in f32.
+    let layouts: [PackedMatrix.Layout]
     private let forward: any WindowForward
     private let head: CriticHead
     private let pool: ComputePool
@@ -50,7 +52,7 @@ package final class Qwen2Critic: TokenCritic {
         let checkpoint = try Checkpoint(folder: folder)
         try Qwen2Tensors(config).check(checkpoint.tensors, in: folder)
         try self.init(
-            config, tensors: checkpoint.tensors, recipe: PackedWeights.Recipe(precision: precision, group: group),
+            config, tensors: checkpoint.tensors, packing: Packing(precision, group: group),
             prefixReuse: prefixReuse,
             parts: Parts(config, threads: threads, windowTokens: windowTokens, instructions: instructions))
     }
@@ -74,7 +76,7 @@ package final class Qwen2Critic: TokenCritic {
         let type = weightType ?? (parameters > 2_000_000_000 ? .bf16 : .f32)
         let tensors = try Qwen2Tensors(shape).random(shape, type: type, seed: seed, pool: parts.pool)
         try self.init(
-            shape, tensors: tensors, recipe: PackedWeights.Recipe(precision: precision, group: group),
+            shape, tensors: tensors, packing: Packing(precision, group: group),
             prefixReuse: prefixReuse, parts: parts)
     }
 
@@ -91,15 +93,15 @@ package final class Qwen2Critic: TokenCritic {
     }
 
     private convenience init(
-        _ config: Qwen2Config, tensors: [String: TensorView], recipe: PackedWeights.Recipe, prefixReuse: Bool,
+        _ config: Qwen2Config, tensors: [String: TensorView], packing: Packing, prefixReuse: Bool,
         parts: Parts
     ) throws(CPRSError) {
-        guard recipe.precision != .f32 else {
+        guard packing.recipe.precision != .f32 else {
             try self.init(config, tensors: tensors, parts: parts)
             return
         }
         let start = ContinuousClock.now
-        let packed = try PackedWeights(packing: tensors, config: config, recipe: recipe, pool: parts.pool)
+        let packed = try PackedWeights(packing: tensors, config: config, as: packing, pool: parts.pool)
         try self.init(
             config, packed: packed, prefixReuse: prefixReuse, packingTime: ContinuousClock.now - start, parts: parts)
     }
@@ -112,6 +114,7 @@ package final class Qwen2Critic: TokenCritic {
         self.config = config
         self.limits = parts.limits(config, batchTokens: 1)
         self.copiedBytes = weights.copiedBytes
+        self.layouts = []
         self.precision = .f32
         self.packingTime = .zero
         self.pool = parts.pool
@@ -134,6 +137,7 @@ package final class Qwen2Critic: TokenCritic {
         self.config = config
         self.limits = parts.limits(config, batchTokens: scratch.rows)
         self.copiedBytes = 0
+        self.layouts = packed.layouts
         self.precision = packed.precision
         self.packingTime = packingTime
         self.pool = parts.pool

@@ -11,15 +11,15 @@ package enum ModelPacker {
     /// wording, the small files that go with it, and the tensors of every `cprs_*.safetensors`.
     ///
     /// - Parameters:
-    ///   - recipe: how the linear layers are packed. Norms, biases and the label head stay float32; the embedding and
-    ///     the LM head become bfloat16.
+    ///   - packing: of the linear layers. Norms, biases and the label head stay float32; the embedding and the LM head
+    ///     become bfloat16.
     ///   - path: the file.
     ///   - replaces: an existing file is replaced.
     ///   - progress: is called after each tensor with the bytes written so far and in all.
     /// - Throws: as opening the folder does; `modelUnusable` with the tensor and index of a weight that is not finite;
     ///   `invalidArgument` if the file exists or cannot be written.
     package static func pack(
-        folder: String, recipe: PackedWeights.Recipe, to path: String, replaces: Bool, pool: ComputePool,
+        folder: String, packing: Packing, to path: String, replaces: Bool, pool: ComputePool,
         progress: (_ bytes: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(CPRSError) -> PackedModelWriter.Report {
         let source = ModelSource.folder(folder)
@@ -41,20 +41,20 @@ package enum ModelPacker {
             let file = try SafetensorsFile(path: "\(folder)/\(name).safetensors", acceptsBytes: true)
             contents.extras.append((name, file))
         }
-        return try PackedModelWriter(weights, contents: contents, recipe: recipe, pool: pool)
+        return try PackedModelWriter(weights, contents: contents, packing: packing, pool: pool)
             .write(to: path, replaces: replaces, progress: progress)
     }
 
     /// Packs random weights of a published shape, to measure with: the file has no tokenizer.
     ///
-    /// - Throws: as ``pack(folder:recipe:to:replaces:pool:progress:)``.
+    /// - Throws: as ``pack(folder:packing:to:replaces:pool:progress:)``.
     package static func pack(
-        shape: Qwen2Config, recipe: PackedWeights.Recipe, to path: String, replaces: Bool, pool: ComputePool,
+        shape: Qwen2Config, packing: Packing, to path: String, replaces: Bool, pool: ComputePool,
         progress: (_ bytes: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(CPRSError) -> PackedModelWriter.Report {
         let contents = PackedModelWriter.Contents(files: [(ModelSource.FileName.config, Array(shape.json.utf8))])
         return try PackedModelWriter(
-            WeightSource(random: shape, seed: 1, pool: pool), contents: contents, recipe: recipe, pool: pool
+            WeightSource(random: shape, seed: 1, pool: pool), contents: contents, packing: packing, pool: pool
         ).write(to: path, replaces: replaces, progress: progress)
     }
 

@@ -95,7 +95,7 @@ package enum ModelSource {
     ///
     /// - Parameters:
     ///   - precision: arithmetic of the linear layers. nil: f32 for a folder, what a packed file was packed for.
-    ///   - group: see ``PackedWeights/Recipe``; for a folder only.
+    ///   - group: see ``Packing/Recipe``; for a folder only.
     /// - Throws: as opening the model does; `invalidArgument` if a packed file was packed for another precision.
     package func critic(
         threads: Int, windowTokens: Int?, precision: Precision? = nil, group: Int = 0

@@ -12,7 +12,7 @@ internal import Testing
 private func packDefault(_ folder: TemporaryFolder, _ precision: Precision, group: Int = 0) throws -> String {
     let path = "\(folder.path)/\(precision.rawValue)-\(group).cprs"
     _ = try ModelPacker.pack(
-        folder: SharedData.defaultModel, recipe: PackedWeights.Recipe(precision: precision, group: group), to: path,
+        folder: SharedData.defaultModel, packing: Packing(precision, group: group), to: path,
         replaces: false, pool: ComputePool(threads: 2))
     return path
 }
@@ -27,8 +27,8 @@ struct PackingTests {
         let opened = try PackedModel(path: packDefault(folder, precision, group: group))
         let checkpoint = try Checkpoint(folder: SharedData.defaultModel)
         let packed = try PackedWeights(
-            packing: checkpoint.tensors, config: opened.config,
-            recipe: PackedWeights.Recipe(precision: precision, group: group), pool: ComputePool(threads: 1))
+            packing: checkpoint.tensors, config: opened.config, as: Packing(precision, group: group),
+            pool: ComputePool(threads: 1))
         #expect(opened.weights.layers.count == packed.layers.count)
         for (found, expected) in zip(opened.weights.layers, packed.layers) {
             for matrix in [\PackedWeights.Layer.qkv, \.attentionOutput, \.gateUp, \.down] {
@@ -88,7 +88,7 @@ struct PackingTests {
         let path = folder.write("mine", to: "x.cprs")
         let error = try #require(throws: CPRSError.self) {
             try ModelPacker.pack(
-                folder: SharedData.defaultModel, recipe: PackedWeights.Recipe(precision: .int8), to: path,
+                folder: SharedData.defaultModel, packing: Packing(.int8), to: path,
                 replaces: false, pool: ComputePool(threads: 1))
         }
         #expect(error.message.contains("exists"))
@@ -152,7 +152,7 @@ struct PackingTests {
         let target = folder.path + "/x.cprs"
         let error = try #require(throws: CPRSError.self) {
             try ModelPacker.pack(
-                folder: folder.path, recipe: PackedWeights.Recipe(precision: .int8), to: target, replaces: false,
+                folder: folder.path, packing: Packing(.int8), to: target, replaces: false,
                 pool: ComputePool(threads: 2))
         }
         #expect(error.message.contains("model.layers.2.mlp.up_proj.weight: element 777 is -nan"), "\(error.message)")
@@ -172,7 +172,7 @@ struct PackingTests {
         _ = try writer.finish()
         let target = folder.path + "/x.cprs"
         _ = try ModelPacker.pack(
-            folder: folder.path, recipe: PackedWeights.Recipe(precision: .bf16), to: target, replaces: false,
+            folder: folder.path, packing: Packing(.bf16), to: target, replaces: false,
             pool: ComputePool(threads: 2))
         for path in [folder.path, target] {
             let extras = try ModelSource(path: path).extraTensors("cprs_words")

@@ -36,6 +36,13 @@ struct PackCommand: ParsableCommand {
             valueName: "n"))
     var group = 0
 
+    @Option(
+        name: .customLong("bf16"),
+        help: ArgumentHelp(
+            "int8: hold these matrices in bf16, 'layers.5.down', all of 'layers.5', or 'down' in every layer; repeatable.",
+            valueName: "name"))
+    var bf16: [String] = []
+
     @Option(name: .shortAndLong, help: ArgumentHelp("The file to write.", valueName: "file"))
     var output: String
 
@@ -48,17 +55,17 @@ struct PackCommand: ParsableCommand {
     func run() throws {
         let started = ContinuousClock.now
         let pool = try ComputePool(threads: self.threads ?? ComputePool.availableCores)
-        let recipe = PackedWeights.Recipe(precision: self.precision, group: self.group)
+        let packing = Packing(self.precision, group: self.group, bf16: self.bf16)
         var bar = ShareBar(what: "packed")
         let report: PackedModelWriter.Report
         switch (self.model, self.shape) {
         case (let folder?, nil):
             report = try ModelPacker.pack(
-                folder: folder, recipe: recipe, to: self.output, replaces: self.force, pool: pool
+                folder: folder, packing: packing, to: self.output, replaces: self.force, pool: pool
             ) { bar.update($0, of: $1) }
         case (nil, let shape?):
             report = try ModelPacker.pack(
-                shape: Qwen2Config.shape(named: shape), recipe: recipe, to: self.output, replaces: self.force,
+                shape: Qwen2Config.shape(named: shape), packing: packing, to: self.output, replaces: self.force,
                 pool: pool
             ) { bar.update($0, of: $1) }
         default:
@@ -71,7 +78,8 @@ struct PackCommand: ParsableCommand {
             file         \(self.output), \(Format.bytes(report.fileBytes))
             parameters   \(Format.grouped(report.parameters)), \
             \(Format.fixed(8 * Double(report.fileBytes) / Double(report.parameters), 2)) bits each
-            precision    \(self.precision.rawValue)\(self.group > 0 ? ", groups of \(self.group)" : "")
+            precision    \(self.precision.rawValue)\(self.group > 0 ? ", groups of \(self.group)" : "")\
+            \(self.bf16.isEmpty ? "" : ", but bf16 for \(self.bf16.joined(separator: ", "))")
             digest       \(report.digest)
             packed in    \(Format.fixed(seconds, 1)) s
 
