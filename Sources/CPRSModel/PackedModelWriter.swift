@@ -83,7 +83,7 @@ package struct PackedModelWriter {
     ///   - replaces: an existing file is replaced.
     ///   - progress: is called after each tensor with the bytes written so far and in all.
     /// - Throws: `modelUnusable` with the tensor and index of a weight that is not finite; `invalidArgument` if the file
-    ///   exists or cannot be written.
+    ///   exists; `notWritten` if it cannot be written.
     package func write(
         to path: String, replaces: Bool, progress: (_ bytes: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(CPRSError) -> Report {

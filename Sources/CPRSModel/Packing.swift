@@ -1,3 +1,4 @@
+internal import CPRSCore
 package import CPRSTensors
 
 /// How a model's linear layers are packed: all in one way, but for some that are held in bf16.

@@ -73,6 +73,7 @@ extension Qwen2Config {
         self.trainedInstruction = try fields.string("cprs_instruction")
         self.threshold =
             try fields.isAbsent("cprs_threshold") ? 0.5 : fields.number("cprs_threshold", above: 0, atMost: 1)
+        self.lexical = fields.isAbsent("cprs_lexical") ? nil : object["cprs_lexical"]
         guard self.parameterCount != nil else {
             throw fields.failure("the sizes together give more parameters than a 64-bit count holds")
         }

@@ -108,7 +108,7 @@ struct BenchCommand: ParsableCommand {
         let config = try Qwen2Config.shape(named: shape)
         let critic = try Qwen2Critic(
             random: config, seed: 1, threads: threads, windowTokens: windowTokens ?? config.trainedWindowTokens,
-            precision: precision ?? .f32, group: self.group)
+            packing: Packing(precision ?? .f32, group: self.group))
         return (critic, shape)
     }
 }

@@ -12,7 +12,8 @@ struct PackCommand: ParsableCommand {
             The file holds the linear layers in the layout that the kernels multiply, tokenizer, config and presets. It is \
             mapped, so that opening it reads next to nothing and all processes share one copy; tools that read \
             safetensors can open it. Norms, biases and the label head stay float32; the embedding and the LM head are \
-            rounded to bfloat16.
+            rounded to bfloat16. Until it is complete it is called FILE.partial; what an interrupted run leaves of that, the \
+            next one overwrites.
 
               cprs pack ~/models/QwenLong-CPRS-7B --precision int8 -o critic.cprs
               cprs compress book.txt --query "Who is Irene Adler?" --model critic.cprs
