@@ -89,7 +89,7 @@ let package = Package(
                 "CPRSCore", "CPRSJSON", "CPRSDigest", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation",
                 "CPRSEngine",
             ],
-            resources: [.copy("Resources/default-model")],
+            resources: [.copy("Resources/default-model.cprs"), .copy("Resources/MODEL_CARD.md")],
             swiftSettings: swiftSettings),
 
         // The protocol: generated messages, their checks, and errors as gRPC statuses. No engine, no C.

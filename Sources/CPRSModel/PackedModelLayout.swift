@@ -77,9 +77,13 @@ struct PackedModelLayout {
         self.lmHead = hasLMHead && !config.tiedEmbeddings ? Self.table(names.lmHead, Self.lmHeadName) : nil
     }
 
+    /// The layout of a packing, with the config's wishes about bf16.
+    ///
     /// - Throws: `invalidArgument` if the packing is not possible.
     init(_ config: Qwen2Config, hasLMHead: Bool, packing: Packing) throws(CPRSError) {
-        try self.init(config, hasLMHead: hasLMHead) { packing.recipe(of: $0) }
+        var packing = packing
+        packing.bf16 += config.bf16Matrices
+        try self.init(config, hasLMHead: hasLMHead) { [packing] in packing.recipe(of: $0) }
         let names = self.layers.flatMap(\.all).filter { if case .packed = $0.content { true } else { false } }
         try packing.check(names.map(\.plan.name))
     }

@@ -22,6 +22,7 @@ package struct Packing: Hashable, Sendable {
     /// The recipe of all matrices but those of `bf16`.
     package var recipe: Recipe
     /// Matrices of an int8 model that are held in bf16: `layers.5.down`, all of `layers.5`, or `down` in every layer.
+    /// Those that the model's config names join them.
     package var bf16: [String]
 
     package init(_ precision: Precision, group: Int = 0, bf16: [String] = []) {

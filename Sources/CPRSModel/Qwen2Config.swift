@@ -34,6 +34,9 @@ package struct Qwen2Config: Sendable, Hashable {
     package let trainedInstruction: String?
     /// Least score of a kept unit that suits the model's calibration; `cprs_threshold`, else 0.5.
     package let threshold: Double
+    /// Matrices that an int8 packing of the model holds in bf16, because they cannot bear less; `cprs_bf16`, see
+    /// ``Packing/bf16``.
+    package let bf16Matrices: [String]
     /// What the model brings for word matching, as the config has it; `cprs_lexical`. Nothing here looks at it.
     package let lexical: JSONValue?
 
@@ -86,6 +89,7 @@ extension Qwen2Config {
         self.trainedWindowTokens = 8192
         self.trainedInstruction = nil
         self.threshold = 0.5
+        self.bf16Matrices = []
         self.lexical = nil
     }
 }

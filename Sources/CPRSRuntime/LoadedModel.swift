@@ -37,7 +37,7 @@ package final class LoadedModel {
     }
 
     /// Puts a critic and the rest of its model together.
-    init(_ source: ModelSource, critic: Qwen2Critic) throws(CPRSError) {
+    package init(_ source: ModelSource, critic: Qwen2Critic) throws(CPRSError) {
         self.source = source
         self.critic = critic
         self.tokenizer = try source.tokenizer()

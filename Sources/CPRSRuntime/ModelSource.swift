@@ -125,19 +125,22 @@ package enum ModelSource {
     /// - Parameters:
     ///   - precision: arithmetic of the linear layers. nil: f32 for a folder, what a packed file was packed for.
     ///   - group: see ``Packing/Recipe``; for a folder only.
+    ///   - instructions: the bf16 and int8 kernels to run.
     /// - Throws: as opening the model does; `invalidArgument` if a packed file was packed for another precision.
     package func critic(
-        threads: Int, windowTokens: Int?, precision: Precision? = nil, group: Int = 0
+        threads: Int, windowTokens: Int?, precision: Precision? = nil, group: Int = 0,
+        instructions: InstructionSet = .best
     ) throws(CPRSError) -> Qwen2Critic {
         switch self {
         case .folder(let folder):
             return try Qwen2Critic(
                 folder: folder, threads: threads, windowTokens: windowTokens,
-                packing: Packing(precision ?? .f32, group: group))
+                packing: Packing(precision ?? .f32, group: group), instructions: instructions)
         case .packed(let model):
             try model.check(precision)
             return try Qwen2Critic(
-                config: model.config, packed: model.weights, threads: threads, windowTokens: windowTokens)
+                config: model.config, packed: model.weights, threads: threads, windowTokens: windowTokens,
+                instructions: instructions)
         }
     }
 

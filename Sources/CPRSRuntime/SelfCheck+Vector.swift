@@ -87,11 +87,14 @@ extension SelfCheck.Vector {
 
 extension Precision {
     /// Largest difference of P(kept) from values that were recorded in float32.
+    ///
+    /// About 1.4 times the largest on two default models' vectors, whose first layers compare sums that all but cancel:
+    /// bf16 0.09 (0.03 in the mean), int8 0.26 (0.14). On long texts the mean is 0.0003 and 0.005.
     fileprivate var tolerance: Float {
         switch self {
         case .f32: 0
-        case .bf16: 0.08
-        case .int8: 0.3
+        case .bf16: 0.12
+        case .int8: 0.36
         }
     }
 }

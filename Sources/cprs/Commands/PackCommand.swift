@@ -40,7 +40,7 @@ struct PackCommand: ParsableCommand {
     @Option(
         name: .customLong("bf16"),
         help: ArgumentHelp(
-            "int8: hold these matrices in bf16, 'layers.5.down', all of 'layers.5', or 'down' in every layer; repeatable.",
+            "int8: hold these matrices in bf16, 'layers.5.down', all of 'layers.5', or 'down' in every layer; repeatable. Those that the config names (cprs_bf16) always are.",
             valueName: "name"))
     var bf16: [String] = []
 
