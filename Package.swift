@@ -38,6 +38,11 @@ let package = Package(
         // A strict JSON reader for files that we did not write (vocabularies, configs, tensor headers), and pieces to write.
         .target(name: "CPRSJSON", dependencies: ["CPRSCore"], swiftSettings: swiftSettings),
 
+        // SHA-256, of texts and of tensors.
+        .target(
+            name: "CPRSDigest", dependencies: ["CPRSCore", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: swiftSettings),
+
         // Text -> token ids with byte ranges.
         .target(
             name: "CPRSTokenizer", dependencies: ["CPRSCore", "CPRSJSON"],
@@ -51,10 +56,7 @@ let package = Package(
         // Mapped tensors and the only importer of C.
         .target(
             name: "CPRSTensors",
-            dependencies: [
-                "CPRSCore", "CPRSJSON", "CCPRSKernels", "CCPRSOpenBLAS",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ],
+            dependencies: ["CPRSCore", "CPRSJSON", "CPRSDigest", "CCPRSKernels", "CCPRSOpenBLAS"],
             swiftSettings: swiftSettings),
 
         // Qwen2 config, weights, forward pass, critic head.
@@ -84,9 +86,10 @@ let package = Package(
         .target(
             name: "CPRSRuntime",
             dependencies: [
-                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSEngine",
+                "CPRSCore", "CPRSJSON", "CPRSDigest", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation",
+                "CPRSEngine",
             ],
-            resources: [.copy("Resources/default-model")],
+            resources: [.copy("Resources/default-model.cprs"), .copy("Resources/MODEL_CARD.md")],
             swiftSettings: swiftSettings),
 
         // The protocol: generated messages, their checks, and errors as gRPC statuses. No engine, no C.
@@ -94,7 +97,6 @@ let package = Package(
             name: "CPRSWire",
             dependencies: [
                 "CPRSCore",
-                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
@@ -105,7 +107,7 @@ let package = Package(
         .target(
             name: "CPRSServer",
             dependencies: [
-                "CPRSCore", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSWire",
+                "CPRSCore", "CPRSDigest", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSWire",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -120,7 +122,7 @@ let package = Package(
         .target(
             name: "CPRSClient",
             dependencies: [
-                "CPRSCore", "CPRSWire",
+                "CPRSCore", "CPRSDigest", "CPRSWire",
                 .product(name: "AsyncAlgorithms", package: "swift-async-algorithms"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
@@ -151,8 +153,8 @@ let package = Package(
         .executableTarget(
             name: "cprs",
             dependencies: [
-                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSEngine",
-                "CPRSGolden", "CPRSRuntime", "CPRSWire", "CPRSClient",
+                "CPRSCore", "CPRSJSON", "CPRSDigest", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation",
+                "CPRSEngine", "CPRSGolden", "CPRSRuntime", "CPRSWire", "CPRSClient",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings),
@@ -168,6 +170,10 @@ let package = Package(
         .testTarget(
             name: "CPRSJSONTests",
             dependencies: ["CPRSCore", "CPRSJSON"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSDigestTests",
+            dependencies: ["CPRSDigest"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSTokenizerTests",
@@ -214,7 +220,7 @@ let package = Package(
         .testTarget(
             name: "CPRSServerTests",
             dependencies: [
-                "CPRSCore", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSWire", "CPRSServer",
+                "CPRSCore", "CPRSDigest", "CPRSTokenizer", "CPRSSegmentation", "CPRSEngine", "CPRSWire", "CPRSServer",
                 "CPRSTestSupport",
                 .product(name: "GRPCCore", package: "grpc-swift-2"),
                 .product(name: "GRPCInProcessTransport", package: "grpc-swift-2"),

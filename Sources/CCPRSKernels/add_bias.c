@@ -23,7 +23,8 @@ CPRS_TARGET_AVX512 static void add_bias_row_avx512(float *restrict x, const floa
 #endif
 
 void cprs_add_bias_f32(
-    cprs_variant variant, float *restrict x, size_t x_stride, const float *restrict bias, size_t rows,
+    cprs_isa isa, float *restrict x, size_t x_stride, const float *restrict bias, size_t rows,
     size_t columns) {
-    for (size_t r = 0; r < rows; r++) CPRS_DISPATCH(variant, add_bias_row, x + r * x_stride, bias, columns);
+    isa = cprs_runnable_isa(isa);
+    for (size_t r = 0; r < rows; r++) CPRS_DISPATCH(isa, add_bias_row, x + r * x_stride, bias, columns);
 }

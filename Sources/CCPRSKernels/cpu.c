@@ -65,7 +65,8 @@ static const cprs_kernels tables[CPRS_ISA_COUNT] = {
 #ifdef CPRS_CPU_X86
 int cprs_has_isa(cprs_isa isa) {
     __builtin_cpu_init();
-    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    const int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")
+        && __builtin_cpu_supports("f16c");
     const int vnni = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
         && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512vnni");
@@ -123,6 +124,6 @@ const char *cprs_isa_name(cprs_isa isa) {
     return names[isa];
 }
 
-const cprs_kernels *cprs_kernels_for(cprs_isa isa) {
-    return &tables[cprs_has_isa(isa) ? isa : CPRS_ISA_PORTABLE];
-}
+cprs_isa cprs_runnable_isa(cprs_isa isa) { return cprs_has_isa(isa) ? isa : CPRS_ISA_PORTABLE; }
+
+const cprs_kernels *cprs_kernels_for(cprs_isa isa) { return &tables[cprs_runnable_isa(isa)]; }

@@ -54,9 +54,10 @@ CPRS_TARGET_AVX512 static void rms_norm_row_avx512(
 #endif
 
 void cprs_rms_norm_f32(
-    cprs_variant variant, const float *x, size_t x_stride, const float *restrict weight, float *out,
+    cprs_isa isa, const float *x, size_t x_stride, const float *restrict weight, float *out,
     size_t out_stride, size_t rows, size_t columns, float epsilon) {
+    isa = cprs_runnable_isa(isa);
     for (size_t r = 0; r < rows; r++) {
-        CPRS_DISPATCH(variant, rms_norm_row, x + r * x_stride, weight, out + r * out_stride, columns, epsilon);
+        CPRS_DISPATCH(isa, rms_norm_row, x + r * x_stride, weight, out + r * out_stride, columns, epsilon);
     }
 }

@@ -39,13 +39,13 @@ CPRS_TARGET_AVX512 static void rope_head_avx512(
 #endif
 
 void cprs_rope_f32(
-    cprs_variant variant, float *restrict x, size_t x_stride, const float *restrict cosine,
+    cprs_isa isa, float *restrict x, size_t x_stride, const float *restrict cosine,
     const float *restrict sine, size_t rows, size_t heads, size_t head_width) {
     const size_t half = head_width / 2;
+    isa = cprs_runnable_isa(isa);
     for (size_t r = 0; r < rows; r++) {
         for (size_t h = 0; h < heads; h++) {
-            CPRS_DISPATCH(
-                variant, rope_head, x + r * x_stride + h * head_width, cosine + r * half, sine + r * half, half);
+            CPRS_DISPATCH(isa, rope_head, x + r * x_stride + h * head_width, cosine + r * half, sine + r * half, half);
         }
     }
 }

@@ -23,9 +23,10 @@ CPRS_TARGET_AVX512 static void scale_row_avx512(const float *x, float factor, fl
 #endif
 
 void cprs_scale_rows_f32(
-    cprs_variant variant, const float *x, size_t x_stride, const float *factors, size_t factors_step, float *out,
+    cprs_isa isa, const float *x, size_t x_stride, const float *factors, size_t factors_step, float *out,
     size_t out_stride, size_t rows, size_t columns) {
+    isa = cprs_runnable_isa(isa);
     for (size_t r = 0; r < rows; r++) {
-        CPRS_DISPATCH(variant, scale_row, x + r * x_stride, factors[r * factors_step], out + r * out_stride, columns);
+        CPRS_DISPATCH(isa, scale_row, x + r * x_stride, factors[r * factors_step], out + r * out_stride, columns);
     }
 }

@@ -35,9 +35,10 @@ CPRS_TARGET_AVX512 static void silu_mul_row_avx512(
 #endif
 
 void cprs_silu_mul_f32(
-    cprs_variant variant, const float *gate, size_t gate_stride, const float *restrict up, size_t up_stride,
+    cprs_isa isa, const float *gate, size_t gate_stride, const float *restrict up, size_t up_stride,
     float *out, size_t out_stride, size_t rows, size_t columns) {
+    isa = cprs_runnable_isa(isa);
     for (size_t r = 0; r < rows; r++) {
-        CPRS_DISPATCH(variant, silu_mul_row, gate + r * gate_stride, up + r * up_stride, out + r * out_stride, columns);
+        CPRS_DISPATCH(isa, silu_mul_row, gate + r * gate_stride, up + r * up_stride, out + r * out_stride, columns);
     }
 }

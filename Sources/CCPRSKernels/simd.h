@@ -75,19 +75,20 @@ CPRS_TARGET_AVX512 static inline __mmask16 cprs_first_lanes(size_t left) {
 }
 #endif
 
-// Runs the variant of `op` that was asked for; the fast names only exist on x86-64.
+// Runs `op` for an instruction set that can be run (see cprs_runnable_isa); the fast names only exist on x86-64.
 #ifdef CPRS_X86
-#define CPRS_DISPATCH(variant, op, ...)                        \
-    switch (variant) {                                         \
-    case CPRS_AVX512: op##_avx512(__VA_ARGS__); break;         \
-    case CPRS_AVX2: op##_avx2(__VA_ARGS__); break;             \
-    case CPRS_REFERENCE: op##_reference(__VA_ARGS__); break;   \
+#define CPRS_DISPATCH(isa, op, ...)                            \
+    switch (isa) {                                             \
+    case CPRS_ISA_AVX512_BF16:                                 \
+    case CPRS_ISA_AVX512_VNNI: op##_avx512(__VA_ARGS__); break; \
+    case CPRS_ISA_AVX2: op##_avx2(__VA_ARGS__); break;         \
+    default: op##_reference(__VA_ARGS__); break;               \
     }
 #else
-#define CPRS_DISPATCH(variant, op, ...)                        \
-    do {                                                       \
-        (void)(variant);                                       \
-        op##_reference(__VA_ARGS__);                           \
+#define CPRS_DISPATCH(isa, op, ...)      \
+    do {                                 \
+        (void)(isa);                     \
+        op##_reference(__VA_ARGS__);     \
     } while (0)
 #endif
 

@@ -96,9 +96,10 @@ CPRS_TARGET_AVX512 static void softmax_row_avx512(
 #endif
 
 void cprs_softmax_block_f32(
-    cprs_variant variant, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, ptrdiff_t visible,
+    cprs_isa isa, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, ptrdiff_t visible,
     size_t visible_step, float *restrict row_max, float *restrict row_sum, float *restrict accumulated,
     size_t accumulated_stride, size_t width) {
+    isa = cprs_runnable_isa(isa);
     for (size_t r = 0; r < rows; r++) {
         float *row = scores + r * scores_stride;
         const ptrdiff_t limit = visible + (ptrdiff_t)(r * visible_step);
@@ -108,7 +109,7 @@ void cprs_softmax_block_f32(
             continue;
         }
         CPRS_DISPATCH(
-            variant, softmax_row, row, columns, seen, row_max + r, row_sum + r,
-            accumulated + r * accumulated_stride, width);
+            isa, softmax_row, row, columns, seen, row_max + r, row_sum + r, accumulated + r * accumulated_stride,
+            width);
     }
 }

@@ -32,10 +32,11 @@ CPRS_TARGET_AVX512 static void widen_bf16_row_avx512(const unsigned char *x, flo
 #endif
 
 void cprs_widen_bf16_f32(
-    cprs_variant variant, const void *x, size_t x_stride, float *restrict out, size_t out_stride, size_t rows,
+    cprs_isa isa, const void *x, size_t x_stride, float *restrict out, size_t out_stride, size_t rows,
     size_t columns) {
+    isa = cprs_runnable_isa(isa);
     for (size_t r = 0; r < rows; r++) {
         const unsigned char *row = (const unsigned char *)x + 2 * r * x_stride;
-        CPRS_DISPATCH(variant, widen_bf16_row, row, out + r * out_stride, columns);
+        CPRS_DISPATCH(isa, widen_bf16_row, row, out + r * out_stride, columns);
     }
 }

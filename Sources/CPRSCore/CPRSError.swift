@@ -49,8 +49,8 @@ extension CPRSError {
     /// The kind of a failure; a struct, so that adding one breaks nobody's `switch`.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
-            case invalidArgument, invalidText, modelUnusable, notFound, budgetTooSmall, overloaded, cancelled,
-                `internal`
+            case invalidArgument, invalidText, modelUnusable, notFound, notWritten, budgetTooSmall, overloaded,
+                cancelled, `internal`
         }
         private var kind: Kind
 
@@ -62,6 +62,8 @@ extension CPRSError {
         public static let modelUnusable = Self(kind: .modelUnusable)
         /// A file or folder does not exist or cannot be read.
         public static let notFound = Self(kind: .notFound)
+        /// A file could not be created or written.
+        public static let notWritten = Self(kind: .notWritten)
         /// What must be kept is larger than the budget.
         public static let budgetTooSmall = Self(kind: .budgetTooSmall)
         /// The queue is full; the same request may succeed later.

@@ -153,7 +153,7 @@ extension CompressionRequest {
 
     /// Whether units are large enough to hold words of the question beside the evidence. A word that is kept alone is
     /// the answer, which the question does not contain, so there the critic judges alone.
-    var canMatchWords: Bool {
+    package var canMatchWords: Bool {
         switch self.granularity {
         case .token, .word: false
         case .sentence, .line, .paragraph: self.decoding == .default && self.matchesWords

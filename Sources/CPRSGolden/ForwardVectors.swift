@@ -33,7 +33,7 @@ struct ForwardVectors {
                 critic = open.critic
             } else {
                 critic = try Qwen2Critic(
-                    folder: self.folder + "/" + name, threads: self.threads, precision: self.precision)
+                    folder: self.folder + "/" + name, threads: self.threads, packing: Packing(self.precision))
                 open = (name, critic)
             }
             let (miss, error) = try self.compare(record, critic)

@@ -53,19 +53,18 @@ package enum ForwardBenchmark {
     ///   - ids: at least 2 tokens; the first is the prompt. See ``ids(_:vocabulary:)``.
     ///   - runs: at least 1.
     ///   - threads: threads for the peak and the products; the critic's own.
-    ///   - group: of the critic's weights, see ``PackedWeights/Recipe``.
     /// - Throws: `invalidArgument` if an argument is out of range, and what ``Qwen2Critic/score(_:)-(CriticWindow)``
     ///   throws.
     package static func run(
-        _ critic: Qwen2Critic, ids: [TokenID], runs: Int, threads: Int, group: Int = 0
+        _ critic: Qwen2Critic, ids: [TokenID], runs: Int, threads: Int
     ) throws(CPRSError) -> Result {
         try Self.check(critic, windowTokens: ids.count, runs: runs)
         let pool = try ComputePool(threads: threads)
         let peak = PeakBenchmark(pool: pool, precision: critic.precision)
-        let linear = try Self.gemm(critic, critic.precision, group: group, rows: ids.count, pool: pool)
-        let other = Self.attentionPrecision(of: critic.precision)
+        let linear = try Self.gemm(critic, critic.layouts, rows: ids.count, pool: pool)
+        let isMixed = critic.precision != Self.attentionPrecision(of: critic.precision)
         let attention =
-            other == critic.precision ? nil : try Self.gemm(critic, other, group: 0, rows: ids.count, pool: pool)
+            isMixed ? try Self.gemm(critic, critic.layouts.map(\.inBF16), rows: ids.count, pool: pool) : nil
         let window = Self.window(ids)
         _ = try critic.score(Self.window(Array(ids.prefix(Self.warmUpTokens))))
         var measured: [(tokensPerSecond: Double, timings: StageTimings)] = []
@@ -89,7 +88,7 @@ package enum ForwardBenchmark {
             windowTokens: ids.count, runs: measured.map(\.tokensPerSecond), tokensPerSecond: median.tokensPerSecond,
             cost: cost, gigaflops: 2e-9 * Double(cost.total) * median.tokensPerSecond / Double(ids.count),
             peak: peaks.isEmpty ? nil : Self.median(peaks), gemm: Self.median(gemms), timings: median.timings,
-            kernels: critic.precision == .f32 ? Kernels.variantName : InstructionSet.best.name, labelLogits: logits)
+            kernels: InstructionSet.best.name, labelLogits: logits)
     }
 
     /// Ids spread over the vocabulary; speed does not depend on them.
@@ -109,14 +108,13 @@ package enum ForwardBenchmark {
     }
 
     private static func gemm(
-        _ critic: Qwen2Critic, _ precision: Precision, group: Int, rows: Int, pool: ComputePool
+        _ critic: Qwen2Critic, _ layouts: [PackedMatrix.Layout], rows: Int, pool: ComputePool
     ) throws(CPRSError) -> any GemmBenchmark {
         let rows = min(rows, Self.productRows)
-        guard precision != .f32 else {
+        guard critic.precision != .f32 else {
             return try SgemmBenchmark(critic.config, rows: rows, threads: pool.threads)
         }
-        let recipe = PackedWeights.Recipe(precision: precision, group: group)
-        return try PackedGemmBenchmark(critic.config, recipe: recipe, rows: rows, pool: pool)
+        return try PackedGemmBenchmark(layouts, rows: rows, pool: pool)
     }
 
     /// The median of each rate on its own.
@@ -131,5 +129,12 @@ package enum ForwardBenchmark {
     private static func window(_ ids: [TokenID]) -> CriticWindow {
         CriticWindow(
             prompt: Array(ids.prefix(1)), context: Array(ids.dropFirst()), tags: Array(ids.prefix(Self.tagCount)))
+    }
+}
+
+extension PackedMatrix.Layout {
+    /// A matrix of the same shape in bf16.
+    fileprivate var inBF16: Self {
+        Self(outputs: self.outputs, inputs: self.inputs, precision: .bf16, isGated: self.isGated)
     }
 }

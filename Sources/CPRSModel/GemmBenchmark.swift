@@ -1,19 +1,19 @@
 internal import CPRSCore
 internal import CPRSTensors
 
-/// The rate of whole matrix products at the shapes of one of a model's layers, on all threads, with nothing between them.
+/// The rate of whole matrix products at the shapes of a model's layers, on all threads, with nothing between them.
 protocol GemmBenchmark {
     /// 10⁹ operations per second over one pass through all shapes.
     func rate() -> Double
 }
 
 extension GemmBenchmark {
-    /// Times one call of `body`, which multiplies and adds `multiplyAdds` times, after one that warms up.
-    func rate(multiplyAdds: Int, _ body: () -> Void) -> Double {
+    /// Seconds of one call of `body`, after one that warms up.
+    func seconds(_ body: () -> Void) -> Double {
         body()
         let start = ContinuousClock.now
         body()
-        return 2e-9 * Double(multiplyAdds) / (ContinuousClock.now - start).seconds
+        return (ContinuousClock.now - start).seconds
     }
 }
 
@@ -28,6 +28,8 @@ struct PackedGemmBenchmark: GemmBenchmark {
         let weight: PackedMatrix
         let inputs: ProductInputs
         let block: ActivationBlock
+        /// How many matrices of a model it stands for.
+        let count: Int
     }
 
     private let products: [Product]
@@ -35,47 +37,54 @@ struct PackedGemmBenchmark: GemmBenchmark {
     private let pool: ComputePool
     private let out: MatrixStorage
 
-    /// Packs random weights of one layer's shapes.
+    /// Packs random weights, one matrix for all of the same layout.
     ///
+    /// - Parameter layouts: of all of a model's matrices.
     /// - Throws: `invalidArgument` if there is no memory for them.
-    init(_ config: Qwen2Config, recipe: PackedWeights.Recipe, rows: Int, pool: ComputePool) throws(CPRSError) {
-        let shapes = [
-            (inputs: config.width, outputs: config.queryWidth + 2 * config.keyWidth),
-            (inputs: config.queryWidth, outputs: config.width),
-            (inputs: config.width, outputs: 2 * config.feedForwardWidth),
-            (inputs: config.feedForwardWidth, outputs: config.width),
-        ]
-        let depth = shapes.map(\.inputs).max() ?? 0
+    init(_ layouts: [PackedMatrix.Layout], rows: Int, pool: ComputePool) throws(CPRSError) {
+        let depth = layouts.map(\.inputs).max() ?? 0
         let purpose = "the matrix product benchmark"
         let x = try MatrixStorage(rows: Self.blockRows, columns: depth, purpose: purpose)
         let norm = try MatrixStorage(rows: 1, columns: depth, purpose: purpose)
         x.matrix.fill(with: 0.5)
         norm.matrix.fill(with: 1)
+        var counts: [PackedMatrix.Layout: Int] = [:]
+        for layout in layouts { counts[Self.plain(layout), default: 0] += 1 }
         var products: [Product] = []
-        for shape in shapes {
-            let layout = PackedMatrix.Layout(
-                outputs: shape.outputs, inputs: shape.inputs, precision: recipe.precision, group: recipe.group)
+        for (layout, count) in counts {
             let random = try TensorView.random(
-                name: "a weight", type: .bf16, shape: [shape.outputs, shape.inputs], seed: 1, scale: 0.1, pool: pool)
+                name: "a weight", type: .bf16, shape: [layout.outputs, layout.inputs], seed: 1, scale: 0.1, pool: pool)
             let block = try ActivationBlock(rows: Self.blockRows, layouts: [layout], instructions: .best)
+            let inputs = block.normalise(
+                x.matrix.columns(0..<layout.inputs), weight: norm.matrix.columns(0..<layout.inputs), epsilon: 1e-6,
+                for: layout)
             products.append(
                 Product(
-                    weight: try PackedMatrix(packing: [random], as: layout, pool: pool),
-                    inputs: block.normalise(
-                        x.matrix.columns(0..<shape.inputs), weight: norm.matrix.columns(0..<shape.inputs),
-                        epsilon: 1e-6, for: layout),
-                    block: block))
+                    weight: try PackedMatrix(packing: [random], as: layout, pool: pool), inputs: inputs, block: block,
+                    count: count))
         }
         self.products = products
         self.rows = (rows + Self.blockRows - 1) / Self.blockRows * Self.blockRows
         self.pool = pool
-        let widest = shapes.map(\.outputs).max() ?? 0
+        let widest = counts.keys.map(\.outputs).max() ?? 0
         self.out = try MatrixStorage(rows: self.rows, columns: widest, purpose: purpose)
     }
 
+    /// A gated pair as one matrix of both halves: the same product, without the activation.
+    private static func plain(_ layout: PackedMatrix.Layout) -> PackedMatrix.Layout {
+        PackedMatrix.Layout(
+            outputs: layout.isGated ? 2 * layout.outputs : layout.outputs, inputs: layout.inputs,
+            precision: layout.precision, group: layout.group)
+    }
+
     func rate() -> Double {
-        let work = self.products.reduce(0) { $0 + $1.weight.layout.outputs * $1.weight.layout.inputs } * self.rows
-        return self.rate(multiplyAdds: work) { for product in self.products { self.multiply(product) } }
+        var (multiplyAdds, seconds) = (0, 0.0)
+        for product in self.products {
+            let layout = product.weight.layout
+            multiplyAdds += product.count * layout.outputs * layout.inputs * self.rows
+            seconds += Double(product.count) * self.seconds { self.multiply(product) }
+        }
+        return 2e-9 * Double(multiplyAdds) / seconds
     }
 
     private func multiply(_ product: Product) {

@@ -13,7 +13,7 @@ package struct PackedModel {
     /// Names the contents of the file: 64 hexadecimal digits; see ``SafetensorsManifest``.
     package let digest: String
     /// How each packed matrix is packed, by its name.
-    package let packing: [String: PackedWeights.Recipe]
+    package let packing: [String: Packing.Recipe]
     /// The mapped file.
     package let file: SafetensorsFile
     /// What the file says about its own bytes.
@@ -141,35 +141,22 @@ extension PackedWeights {
     fileprivate init(
         _ stored: [String: StoredTensor], layout: PackedModelLayout, tied: Bool, path: String
     ) throws(CPRSError) {
+        func tensor(_ item: PackedModelLayout.Item) -> StoredTensor {
+            guard let tensor = stored[item.plan.name] else { preconditionFailure("\(item.plan.name) was not checked") }
+            return tensor
+        }
         func view(_ item: PackedModelLayout.Item) -> TensorView {
-            guard let view = stored[item.plan.name]?.view else {
-                preconditionFailure("\(item.plan.name) was not checked")
-            }
+            guard let view = tensor(item).view else { preconditionFailure("\(item.plan.name) was not checked") }
             return view
         }
-        func floats(_ item: PackedModelLayout.Item) throws(CPRSError) -> MatrixStorage {
-            try MatrixStorage(widening: view(item))
-        }
-        func packed(_ item: PackedModelLayout.Item) throws(CPRSError) -> PackedMatrix {
-            guard case .packed(_, let layout) = item.content, let tensor = stored[item.plan.name] else {
-                preconditionFailure("\(item.plan.name) is not packed or was not checked")
-            }
-            return try PackedMatrix(
-                layout, bytes: tensor.bytes, memory: tensor.memory, name: "\(path): \(item.plan.name)")
-        }
-        var layers: [Layer] = []
-        for layer in layout.layers {
-            layers.append(
-                Layer(
-                    attentionNorm: try floats(layer.attentionNorm), qkv: try packed(layer.qkv),
-                    qkvBias: try floats(layer.qkvBias), attentionOutput: try packed(layer.attentionOutput),
-                    feedForwardNorm: try floats(layer.feedForwardNorm), gateUp: try packed(layer.gateUp),
-                    down: try packed(layer.down)))
-        }
-        let embedding = view(layout.embedding)
-        self.init(
-            layers: layers, embedding: embedding, finalNorm: try floats(layout.finalNorm),
-            labelHead: try floats(layout.labelHead), labelBias: try floats(layout.labelBias),
-            lmHead: tied ? embedding : layout.lmHead.map(view))
+        try self.init(
+            layout, tied: tied,
+            floats: { (item) throws(CPRSError) in try MatrixStorage(joining: [view(item)]) },
+            packed: { (item) throws(CPRSError) in
+                let tensor = tensor(item)
+                return try PackedMatrix(
+                    item.packedLayout, bytes: tensor.bytes, memory: tensor.memory, name: "\(path): \(item.plan.name)")
+            },
+            table: { (item) throws(CPRSError) in view(item) })
     }
 }

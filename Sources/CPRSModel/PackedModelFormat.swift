@@ -5,7 +5,7 @@ internal import CPRSTensors
 ///
 /// The file is a safetensors file that ``SafetensorsWriter`` lays out. Its `__metadata__` holds:
 /// - `format` and `version`;
-/// - `packing`: a line for each packed matrix: its name, `int8` or `bf16`, and the group (see ``PackedWeights/Recipe``);
+/// - `packing`: a line for each packed matrix: its name, `int8` or `bf16`, and the group (see ``Packing/Recipe``);
 /// - `manifest` and `digest`: see ``SafetensorsManifest``.
 ///
 /// Its tensors are those of ``PackedModelLayout``; the model folder's small files, byte for byte, under `files/`; and
@@ -22,9 +22,6 @@ enum PackedModelFormat {
     static let filesPrefix = "files/"
     static let extrasPrefix = "extras/"
 
-    /// Largest group that is read; far above every model's inputs.
-    static let maxGroup = 1 << 24
-
     /// The packed matrices and how each is packed.
     static func packing(of layout: PackedModelLayout) -> String {
         layout.all.compactMap { item in
@@ -36,12 +33,12 @@ enum PackedModelFormat {
     /// Reads what ``packing(of:)`` wrote.
     ///
     /// - Throws: `modelUnusable` with the line that is not one.
-    static func packing(_ text: String, path: String) throws(CPRSError) -> [String: PackedWeights.Recipe] {
-        var recipes: [String: PackedWeights.Recipe] = [:]
+    static func packing(_ text: String, path: String) throws(CPRSError) -> [String: Packing.Recipe] {
+        var recipes: [String: Packing.Recipe] = [:]
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ", omittingEmptySubsequences: false)
             guard fields.count == 3, let precision = Precision(rawValue: String(fields[1])), precision != .f32,
-                let group = Int(fields[2]), (0...Self.maxGroup).contains(group), group.isMultiple(of: 16),
+                let group = Int(fields[2]), (0...Packing.maxGroup).contains(group), group.isMultiple(of: 16),
                 precision == .int8 || group == 0
             else {
                 throw CPRSError(
@@ -49,7 +46,7 @@ enum PackedModelFormat {
                     message: "\(path): packing: \"\(line.prefix(80))\" must be a name, bf16 or int8, and a group: a"
                         + " multiple of 16, 0 for bf16")
             }
-            recipes[String(fields[0])] = PackedWeights.Recipe(precision: precision, group: group)
+            recipes[String(fields[0])] = Packing.Recipe(precision: precision, group: group)
         }
         return recipes
     }

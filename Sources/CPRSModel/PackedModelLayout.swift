@@ -25,6 +25,14 @@ struct PackedModelLayout {
             case .table(let spec): [spec]
             }
         }
+
+        /// The layout of an item that is packed.
+        var packedLayout: PackedMatrix.Layout {
+            guard case .packed(_, let layout) = self.content else {
+                preconditionFailure("\(self.plan.name) is not packed")
+            }
+            return layout
+        }
     }
 
     /// One layer's items.
@@ -54,7 +62,7 @@ struct PackedModelLayout {
     ///   - hasLMHead: the checkpoint has an LM head of its own.
     ///   - recipe: how the matrix of that name is packed.
     init(
-        _ config: Qwen2Config, hasLMHead: Bool, recipe: (String) throws(CPRSError) -> PackedWeights.Recipe
+        _ config: Qwen2Config, hasLMHead: Bool, recipe: (String) throws(CPRSError) -> Packing.Recipe
     ) throws(CPRSError) {
         let names = Qwen2Tensors(config)
         var layers: [Layer] = []
@@ -69,12 +77,23 @@ struct PackedModelLayout {
         self.lmHead = hasLMHead && !config.tiedEmbeddings ? Self.table(names.lmHead, Self.lmHeadName) : nil
     }
 
+    /// The layout of a packing, with the config's wishes about bf16.
+    ///
+    /// - Throws: `invalidArgument` if the packing is not possible.
+    init(_ config: Qwen2Config, hasLMHead: Bool, packing: Packing) throws(CPRSError) {
+        var packing = packing
+        packing.bf16 += config.bf16Matrices
+        try self.init(config, hasLMHead: hasLMHead) { [packing] in packing.recipe(of: $0) }
+        let names = self.layers.flatMap(\.all).filter { if case .packed = $0.content { true } else { false } }
+        try packing.check(names.map(\.plan.name))
+    }
+
     /// The name of the LM head's tensor: without it in a file, the model has none.
     static let lmHeadName = "lm_head"
 
     private static func layer(
         _ layer: Qwen2Tensors.Layer, _ prefix: String, _ config: Qwen2Config,
-        _ recipe: (String) throws(CPRSError) -> PackedWeights.Recipe
+        _ recipe: (String) throws(CPRSError) -> Packing.Recipe
     ) throws(CPRSError) -> Layer {
         func packed(
             _ specs: [TensorSpec], _ name: String, outputs: Int, inputs: Int, isGated: Bool = false

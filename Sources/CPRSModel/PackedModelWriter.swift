@@ -67,23 +67,13 @@ package struct PackedModelWriter {
     private let layout: PackedModelLayout
     private let pool: ComputePool
 
-    /// - Throws: `invalidArgument` if the recipe's group is out of range.
+    /// - Throws: `invalidArgument` if the packing is not possible.
     package init(
-        _ source: WeightSource, contents: Contents, recipe: PackedWeights.Recipe, pool: ComputePool
+        _ source: WeightSource, contents: Contents, packing: Packing, pool: ComputePool
     ) throws(CPRSError) {
-        guard recipe.precision != .f32 else {
-            throw CPRSError(code: .invalidArgument, message: "precision must be bf16 or int8 (got f32)")
-        }
-        guard (0...PackedModelFormat.maxGroup).contains(recipe.group), recipe.group.isMultiple(of: 16) else {
-            throw CPRSError(
-                code: .invalidArgument, message: "group must be a multiple of 16, or 0 for none (got \(recipe.group))")
-        }
-        guard recipe.precision == .int8 || recipe.group == 0 else {
-            throw CPRSError(code: .invalidArgument, message: "bf16 has no groups (got \(recipe.group))")
-        }
         self.source = source
         self.contents = contents
-        self.layout = try PackedModelLayout(source.config, hasLMHead: source.hasLMHead) { _ in recipe }
+        self.layout = try PackedModelLayout(source.config, hasLMHead: source.hasLMHead, packing: packing)
         self.pool = pool
     }
 
@@ -93,7 +83,7 @@ package struct PackedModelWriter {
     ///   - replaces: an existing file is replaced.
     ///   - progress: is called after each tensor with the bytes written so far and in all.
     /// - Throws: `modelUnusable` with the tensor and index of a weight that is not finite; `invalidArgument` if the file
-    ///   exists or cannot be written.
+    ///   exists; `notWritten` if it cannot be written.
     package func write(
         to path: String, replaces: Bool, progress: (_ bytes: Int, _ total: Int) -> Void = { _, _ in }
     ) throws(CPRSError) -> Report {
@@ -133,11 +123,7 @@ package struct PackedModelWriter {
         var views: [TensorView] = []
         for spec in item.sources {
             let view = try self.source.tensor(spec)
-            if let bad = view.firstUnpackable(pool: self.pool) {
-                throw CPRSError(
-                    code: .modelUnusable,
-                    message: "\(spec.name): element \(bad.index) is \(bad.value), which is not finite in bfloat16")
-            }
+            try view.checkPackable(pool: self.pool)
             views.append(view)
         }
         switch item.content {

@@ -3,19 +3,6 @@ package import CPRSTensors
 
 /// A critic's weights in the kernels' packed layout: what a packed model file holds and what ``PackedBackend`` runs on.
 package struct PackedWeights {
-    /// How the linear layers are packed.
-    package struct Recipe: Hashable, Sendable {
-        /// bf16 or int8.
-        package var precision: Precision
-        /// int8: inputs that share a scale, a multiple of 16; 0 if all inputs of an output do.
-        package var group: Int
-
-        package init(precision: Precision, group: Int = 0) {
-            self.precision = precision
-            self.group = group
-        }
-    }
-
     /// One layer's weights.
     package struct Layer {
         /// `[1, D]`, before attention.
@@ -59,22 +46,46 @@ package struct PackedWeights {
     /// `[V, D]`; nil when the model has none, and then there are no tag logits.
     package let lmHead: TensorView?
 
-    /// int8 if any matrix is.
-    package var precision: Precision {
-        let matrices = self.layers.flatMap { [$0.qkv, $0.attentionOutput, $0.gateUp, $0.down] }
-        return matrices.contains { $0.layout.precision == .int8 } ? .int8 : .bf16
+    /// Of all packed matrices.
+    var layouts: [PackedMatrix.Layout] {
+        self.layers.flatMap { [$0.qkv.layout, $0.attentionOutput.layout, $0.gateUp.layout, $0.down.layout] }
     }
 
-    package init(
-        layers: [Layer], embedding: TensorView, finalNorm: MatrixStorage, labelHead: MatrixStorage,
-        labelBias: MatrixStorage, lmHead: TensorView?
-    ) {
+    /// int8 if any matrix is.
+    package var precision: Precision { self.layouts.contains { $0.precision == .int8 } ? .int8 : .bf16 }
+
+    /// Puts the weights of a layout together.
+    ///
+    /// - Parameters:
+    ///   - tied: the embedding is used as the LM head.
+    ///   - floats: gives an item of ``PackedModelLayout/Content/floats(_:)``; `packed` and `table` those of the others.
+    init(
+        _ layout: PackedModelLayout, tied: Bool,
+        floats: (PackedModelLayout.Item) throws(CPRSError) -> MatrixStorage,
+        packed: (PackedModelLayout.Item) throws(CPRSError) -> PackedMatrix,
+        table: (PackedModelLayout.Item) throws(CPRSError) -> TensorView
+    ) throws(CPRSError) {
+        var layers: [Layer] = []
+        for layer in layout.layers {
+            layers.append(
+                Layer(
+                    attentionNorm: try floats(layer.attentionNorm), qkv: try packed(layer.qkv),
+                    qkvBias: try floats(layer.qkvBias), attentionOutput: try packed(layer.attentionOutput),
+                    feedForwardNorm: try floats(layer.feedForwardNorm), gateUp: try packed(layer.gateUp),
+                    down: try packed(layer.down)))
+        }
         self.layers = layers
-        self.embedding = embedding
-        self.finalNorm = finalNorm
-        self.labelHead = labelHead
-        self.labelBias = labelBias
-        self.lmHead = lmHead
+        self.embedding = try table(layout.embedding)
+        self.finalNorm = try floats(layout.finalNorm)
+        self.labelHead = try floats(layout.labelHead)
+        self.labelBias = try floats(layout.labelBias)
+        if tied {
+            self.lmHead = self.embedding
+        } else if let item = layout.lmHead {
+            self.lmHead = try table(item)
+        } else {
+            self.lmHead = nil
+        }
     }
 
     /// Packs a checkpoint's weights in memory.
@@ -82,48 +93,39 @@ package struct PackedWeights {
     /// - Parameters:
     ///   - tensors: the checkpoint's; ``Qwen2Tensors/check(_:in:)`` has approved them.
     ///   - pool: packs in parallel; the result does not depend on it.
-    /// - Throws: `invalidArgument` if the recipe's group is out of range or there is no memory for it.
+    /// - Throws: `invalidArgument` if the packing is not possible or there is no memory for it; `modelUnusable` with the
+    ///   tensor and index of a weight that is not finite.
     package init(
-        packing tensors: [String: TensorView], config: Qwen2Config, recipe: Recipe, pool: ComputePool
+        packing tensors: [String: TensorView], config: Qwen2Config, as packing: Packing, pool: ComputePool
     ) throws(CPRSError) {
-        guard recipe.group >= 0, recipe.group.isMultiple(of: 16) else {
-            throw CPRSError(
-                code: .invalidArgument, message: "group must be 0 or a multiple of 16 (got \(recipe.group))")
+        func views(_ item: PackedModelLayout.Item) throws(CPRSError) -> [TensorView] {
+            var views: [TensorView] = []
+            for spec in item.sources {
+                guard let tensor = tensors[spec.name] else { preconditionFailure("\(spec.name) was not checked") }
+                try tensor.checkPackable(pool: pool)
+                views.append(tensor)
+            }
+            return views
         }
-        let names = Qwen2Tensors(config)
-        func view(_ spec: TensorSpec) -> TensorView {
-            guard let tensor = tensors[spec.name] else { preconditionFailure("\(spec.name) was not checked") }
-            return tensor
-        }
-        func vector(_ spec: TensorSpec) throws(CPRSError) -> MatrixStorage { try MatrixStorage(widening: view(spec)) }
-        func packed(
-            _ specs: [TensorSpec], outputs: Int, inputs: Int, isGated: Bool = false
-        ) throws(CPRSError) -> PackedMatrix {
-            let layout = PackedMatrix.Layout(
-                outputs: outputs, inputs: inputs, precision: recipe.precision, group: recipe.group, isGated: isGated)
-            return try PackedMatrix(packing: specs.map(view), as: layout, pool: pool)
-        }
-        let attentionWidth = config.queryWidth + 2 * config.keyWidth
-        var layers: [Layer] = []
-        for layer in names.layers {
-            let bias = try MatrixStorage(rows: 1, columns: attentionWidth, purpose: "the q, k and v biases")
-            bias.matrix.fill(from: [layer.queryBias, layer.keyBias, layer.valueBias].flatMap { view($0).floats() })
-            layers.append(
-                Layer(
-                    attentionNorm: try vector(layer.attentionNorm),
-                    qkv: try packed(
-                        [layer.query, layer.key, layer.value], outputs: attentionWidth, inputs: config.width),
-                    qkvBias: bias,
-                    attentionOutput: try packed(
-                        [layer.attentionOutput], outputs: config.width, inputs: config.queryWidth),
-                    feedForwardNorm: try vector(layer.feedForwardNorm),
-                    gateUp: try packed(
-                        [layer.gate, layer.up], outputs: config.feedForwardWidth, inputs: config.width, isGated: true),
-                    down: try packed([layer.down], outputs: config.width, inputs: config.feedForwardWidth)))
-        }
-        self.init(
-            layers: layers, embedding: view(names.embedding), finalNorm: try vector(names.finalNorm),
-            labelHead: try vector(names.labelHead), labelBias: try vector(names.labelBias),
-            lmHead: config.tiedEmbeddings ? view(names.embedding) : tensors[names.lmHead.name])
+        let hasLMHead = tensors[Qwen2Tensors(config).lmHead.name] != nil
+        try self.init(
+            PackedModelLayout(config, hasLMHead: hasLMHead, packing: packing), tied: config.tiedEmbeddings,
+            floats: { (item) throws(CPRSError) in try MatrixStorage(joining: views(item)) },
+            packed: { (item) throws(CPRSError) in
+                try PackedMatrix(packing: views(item), as: item.packedLayout, pool: pool)
+            },
+            table: { (item) throws(CPRSError) in try views(item)[0] })
+    }
+}
+
+extension TensorView {
+    /// Checks that every element is finite in bfloat16.
+    ///
+    /// - Throws: `modelUnusable` with the first that is not.
+    func checkPackable(pool: ComputePool) throws(CPRSError) {
+        guard let bad = self.firstUnpackable(pool: pool) else { return }
+        throw CPRSError(
+            code: .modelUnusable,
+            message: "\(self.name): element \(bad.index) is \(bad.value), which is not finite in bfloat16")
     }
 }

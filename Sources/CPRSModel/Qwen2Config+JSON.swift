@@ -73,6 +73,8 @@ extension Qwen2Config {
         self.trainedInstruction = try fields.string("cprs_instruction")
         self.threshold =
             try fields.isAbsent("cprs_threshold") ? 0.5 : fields.number("cprs_threshold", above: 0, atMost: 1)
+        self.bf16Matrices = try fields.strings("cprs_bf16")
+        self.lexical = fields.isAbsent("cprs_lexical") ? nil : object["cprs_lexical"]
         guard self.parameterCount != nil else {
             throw fields.failure("the sizes together give more parameters than a 64-bit count holds")
         }
@@ -159,6 +161,14 @@ private struct ConfigFields {
         if self.isAbsent(key) { return fallback }
         guard let value = self.object[key]?.bool else { throw self.failure("\(key) must be true or false") }
         return value
+    }
+
+    func strings(_ key: String) throws(CPRSError) -> [String] {
+        if self.isAbsent(key) { return [] }
+        guard let values = self.object[key]?.array, case let strings = values.compactMap(\.string),
+            strings.count == values.count
+        else { throw self.failure("\(key) must be an array of strings") }
+        return strings
     }
 
     func string(_ key: String) throws(CPRSError) -> String? {

@@ -1,4 +1,5 @@
 package import CPRSCore
+package import CPRSJSON
 
 /// The sizes and constants of a Qwen2 token critic; what `config.json` says after checking.
 package struct Qwen2Config: Sendable, Hashable {
@@ -33,6 +34,11 @@ package struct Qwen2Config: Sendable, Hashable {
     package let trainedInstruction: String?
     /// Least score of a kept unit that suits the model's calibration; `cprs_threshold`, else 0.5.
     package let threshold: Double
+    /// Matrices that an int8 packing of the model holds in bf16, because they cannot bear less; `cprs_bf16`, see
+    /// ``Packing/bf16``.
+    package let bf16Matrices: [String]
+    /// What the model brings for word matching, as the config has it; `cprs_lexical`. Nothing here looks at it.
+    package let lexical: JSONValue?
 
     /// Width of all query heads together.
     var queryWidth: Int { self.heads * self.headWidth }
@@ -83,5 +89,7 @@ extension Qwen2Config {
         self.trainedWindowTokens = 8192
         self.trainedInstruction = nil
         self.threshold = 0.5
+        self.bf16Matrices = []
+        self.lexical = nil
     }
 }

@@ -25,6 +25,8 @@ package final class Qwen2Critic: TokenCritic {
     /// How the cache of prompts does; all zero in f32 and without prefix reuse.
     package var prefixStatistics: PrefixStatistics { self.forward.prefixStatistics }
 
+    /// Of all packed matrices; empty in f32.
+    let layouts: [PackedMatrix.Layout]
     private let forward: any WindowForward
     private let head: CriticHead
     private let pool: ComputePool
@@ -36,21 +38,20 @@ package final class Qwen2Critic: TokenCritic {
     ///   - threads: threads that compute, the caller of ``score(_:)`` included.
     ///   - windowTokens: most tokens in a window, prompt included; by default ``defaultWindowTokens``, or what the
     ///     model takes if that is less.
-    ///   - precision: bf16 and int8 pack the weights in memory first; see ``packingTime``.
-    ///   - group: int8: inputs that share a scale, a multiple of 16; 0 if all inputs of an output do.
+    ///   - packing: how the weights are packed in memory, which takes ``packingTime``; in f32 they are not.
     ///   - prefixReuse: bf16 and int8: keep what the causal layers computed for a prompt.
     ///   - instructions: the bf16 and int8 kernels to run.
     /// - Throws: `notFound` for missing files, `modelUnusable` for a damaged or unsupported model, `invalidArgument` if
-    ///   `threads`, `windowTokens` or `group` is out of range or memory is refused.
+    ///   `threads`, `windowTokens` or `packing` is out of range or memory is refused.
     package convenience init(
-        folder: String, threads: Int, windowTokens: Int? = nil, precision: Precision = .f32, group: Int = 0,
+        folder: String, threads: Int, windowTokens: Int? = nil, packing: Packing = Packing(.f32),
         prefixReuse: Bool = true, instructions: InstructionSet = .best
     ) throws(CPRSError) {
         let config = try Qwen2Config(folder: folder, environment: Self.environment)
         let checkpoint = try Checkpoint(folder: folder)
         try Qwen2Tensors(config).check(checkpoint.tensors, in: folder)
         try self.init(
-            config, tensors: checkpoint.tensors, recipe: PackedWeights.Recipe(precision: precision, group: group),
+            config, tensors: checkpoint.tensors, packing: packing,
             prefixReuse: prefixReuse,
             parts: Parts(config, threads: threads, windowTokens: windowTokens, instructions: instructions))
     }
@@ -60,21 +61,21 @@ package final class Qwen2Critic: TokenCritic {
     /// - Parameters:
     ///   - shape: its sizes.
     ///   - seed: the same seed gives the same weights for any number of threads.
-    ///   - threads: as in ``init(folder:threads:windowTokens:precision:group:prefixReuse:instructions:)``, and so the
+    ///   - threads: as in ``init(folder:threads:windowTokens:packing:prefixReuse:instructions:)``, and so the
     ///     others.
     ///   - windowTokens: most tokens in a window.
     ///   - weightType: F32 or BF16; by default F32, but BF16 if that takes over 8 GB.
     /// - Throws: `invalidArgument` if an argument is out of range or memory is refused.
     package convenience init(
         random shape: Qwen2Config, seed: UInt64, threads: Int, windowTokens: Int, weightType: ElementType? = nil,
-        precision: Precision = .f32, group: Int = 0, prefixReuse: Bool = true, instructions: InstructionSet = .best
+        packing: Packing = Packing(.f32), prefixReuse: Bool = true, instructions: InstructionSet = .best
     ) throws(CPRSError) {
         let parts = try Parts(shape, threads: threads, windowTokens: windowTokens, instructions: instructions)
         let parameters = shape.parameterCount ?? .max
         let type = weightType ?? (parameters > 2_000_000_000 ? .bf16 : .f32)
         let tensors = try Qwen2Tensors(shape).random(shape, type: type, seed: seed, pool: parts.pool)
         try self.init(
-            shape, tensors: tensors, recipe: PackedWeights.Recipe(precision: precision, group: group),
+            shape, tensors: tensors, packing: packing,
             prefixReuse: prefixReuse, parts: parts)
     }
 
@@ -91,15 +92,15 @@ package final class Qwen2Critic: TokenCritic {
     }
 
     private convenience init(
-        _ config: Qwen2Config, tensors: [String: TensorView], recipe: PackedWeights.Recipe, prefixReuse: Bool,
+        _ config: Qwen2Config, tensors: [String: TensorView], packing: Packing, prefixReuse: Bool,
         parts: Parts
     ) throws(CPRSError) {
-        guard recipe.precision != .f32 else {
+        guard packing.recipe.precision != .f32 else {
             try self.init(config, tensors: tensors, parts: parts)
             return
         }
         let start = ContinuousClock.now
-        let packed = try PackedWeights(packing: tensors, config: config, recipe: recipe, pool: parts.pool)
+        let packed = try PackedWeights(packing: tensors, config: config, as: packing, pool: parts.pool)
         try self.init(
             config, packed: packed, prefixReuse: prefixReuse, packingTime: ContinuousClock.now - start, parts: parts)
     }
@@ -112,6 +113,7 @@ package final class Qwen2Critic: TokenCritic {
         self.config = config
         self.limits = parts.limits(config, batchTokens: 1)
         self.copiedBytes = weights.copiedBytes
+        self.layouts = []
         self.precision = .f32
         self.packingTime = .zero
         self.pool = parts.pool
@@ -134,6 +136,7 @@ package final class Qwen2Critic: TokenCritic {
         self.config = config
         self.limits = parts.limits(config, batchTokens: scratch.rows)
         self.copiedBytes = 0
+        self.layouts = packed.layouts
         self.precision = packed.precision
         self.packingTime = packingTime
         self.pool = parts.pool

@@ -46,7 +46,7 @@ struct SgemmBenchmark: GemmBenchmark {
         // The forward pass multiplies on one thread per block; see ComputePool.
         defer { Kernels.setThreadsPerProduct(1) }
         let multiplyAdds = self.shapes.reduce(0) { $0 + $1.inputs * $1.outputs * self.rows }
-        return self.rate(multiplyAdds: multiplyAdds) { self.multiplyAll() }
+        return 2e-9 * Double(multiplyAdds) / self.seconds { self.multiplyAll() }
     }
 
     private func multiplyAll() {

@@ -1,23 +1,23 @@
 package import CPRSCore
 internal import CPRSJSON
+package import CPRSModel
 package import CPRSSegmentation
 internal import CPRSTensors
 
 extension Lexicon {
     /// Beside the checkpoint: tensors `class`, `idf`, `shape`, `spelling` and `letters`, `[V]`, one row per token id.
     private static let file = "cprs_lexicon"
-    private static let configField = "cprs_lexical"
 
     /// Reads what a model brings for word matching; nil if its config has no `cprs_lexical`.
     ///
-    /// - Parameter vocabularySize: ids of the model's tokenizer; the table needs a row for each.
+    /// - Parameters:
+    ///   - config: the model's.
+    ///   - vocabularySize: ids of the model's tokenizer; the table needs a row for each.
     /// - Throws: `modelUnusable`, naming the file, the field, its allowed values and the one found.
-    package init?(_ source: ModelSource, vocabularySize: Int) throws(CPRSError) {
-        let config = "\(source.path): \(ModelSource.FileName.config)"
-        guard let text = try source.file(ModelSource.FileName.config) else { return nil }
-        let json = try JSONValue(text, name: config)
-        guard let value = json.object?[Self.configField], !value.isNull else { return nil }
-        let weights = try LexicalWeights(json: value, name: "\(config): \(Self.configField)")
+    package init?(_ source: ModelSource, config: Qwen2Config, vocabularySize: Int) throws(CPRSError) {
+        guard let value = config.lexical else { return nil }
+        let weights = try LexicalWeights(
+            json: value, name: "\(source.path): \(ModelSource.FileName.config): cprs_lexical")
 
         let path = "\(source.path): \(Self.file).safetensors"
         let tensors = try source.extraTensors(Self.file)

@@ -17,8 +17,6 @@ package final class LoadedModel {
     package let critic: Qwen2Critic
     /// The instructions that it offers, in the wording that it was trained on; those of a packed file are its own.
     package let presets: [Preset]
-    /// What the model brings for word matching; nil if it has no `cprs_lexical` in its config.
-    package let lexicon: Lexicon?
 
     /// Opens a folder as Hugging Face writes it, or a packed file.
     ///
@@ -30,23 +28,26 @@ package final class LoadedModel {
     ///     is packed in memory for another: see `critic.packingTime`.
     /// - Throws: `notFound` or `modelUnusable`, naming the file and the defect; `invalidArgument` for a window or thread
     ///   count out of range, or a precision that a packed file was not made for.
-    package init(
+    package convenience init(
         path: String, threads: Int, windowTokens: Int? = nil, precision: Precision? = nil
     ) throws(CPRSError) {
-        self.source = try ModelSource(path: path)
-        self.critic = try self.source.critic(threads: threads, windowTokens: windowTokens, precision: precision)
-        self.tokenizer = try self.source.tokenizer()
-        self.lexicon = try Lexicon(self.source, vocabularySize: self.tokenizer.vocabularySize)
-        self.name = ModelLocation.name(of: path)
-        self.presets = try Self.presets(of: self.source) ?? Preset.worded(for: self.critic.config)
-        try self.tokenizer.check(fits: self.critic.limits.vocabularySize, path: path)
+        let source = try ModelSource(path: path)
+        try self.init(
+            source, critic: source.critic(threads: threads, windowTokens: windowTokens, precision: precision))
+    }
+
+    /// Puts a critic and the rest of its model together.
+    package init(_ source: ModelSource, critic: Qwen2Critic) throws(CPRSError) {
+        self.source = source
+        self.critic = critic
+        self.tokenizer = try source.tokenizer()
+        self.name = ModelLocation.name(of: source.path)
+        self.presets = try Self.presets(of: source) ?? Preset.worded(for: critic.config)
+        try self.tokenizer.check(fits: critic.limits.vocabularySize, path: source.path)
     }
 
     /// The instruction that the model was trained with, if its config states one.
     package var trainedInstruction: String? { self.critic.config.trainedInstruction }
-
-    /// SHA-256 that names a packed file's contents, 64 hexadecimal digits; nil for a folder.
-    package var digest: String? { self.source.digest }
 
     /// The presets that a packed file holds; nil if it holds none, or for a folder.
     ///
@@ -61,9 +62,20 @@ package final class LoadedModel {
     /// The model's preset of that name, or nil.
     package func preset(_ name: String) -> Preset? { self.presets.first { $0.name == name } }
 
-    /// Starts a compression.
+    /// Reads what the model brings for word matching; nil if it has no `cprs_lexical` in its config.
+    ///
+    /// Takes some milliseconds, so whoever has many sessions asks once.
+    ///
+    /// - Throws: `modelUnusable` with its first defect.
+    package func lexicon() throws(CPRSError) -> Lexicon? {
+        try Lexicon(self.source, config: self.critic.config, vocabularySize: self.tokenizer.vocabularySize)
+    }
+
+    /// Starts a compression; reads the lexicon if the request has a use for it.
     package func session(for request: CompressionRequest) throws(CPRSError) -> Session {
-        try Session(request, tokenizer: self.tokenizer, limits: self.critic.limits, lexicon: self.lexicon)
+        try Session(
+            request, tokenizer: self.tokenizer, limits: self.critic.limits,
+            lexicon: request.canMatchWords ? self.lexicon() : nil)
     }
 }
 

@@ -7,23 +7,21 @@ package enum ModelLocation {
     package static let fileExtension = ".cprs"
 
     /// Beside the executable, and in an installation's share.
-    private static let places = ["cprs_CPRSRuntime.resources/default-model", "../share/cprs/default-model"]
+    private static let places = ["cprs_CPRSRuntime.resources/default-model.cprs", "../share/cprs/default-model.cprs"]
 
-    /// The default model, a packed file or a folder: `CPRS_MODEL` if set, else beside the executable, else in the
-    /// installation's share. A packed file is preferred to a folder beside it.
+    /// The default model: `CPRS_MODEL` if set, else beside the executable, else in the installation's share.
     ///
     /// - Throws: `notFound` naming every place that was tried.
     package static func defaultModel() throws(CPRSError) -> String {
         if let path = getenv("CPRS_MODEL") { return String(cString: path) }
         let folder = try Self.executableFolder()
         let places = Self.places.map { folder + "/" + $0 }
-        for place in places {
-            if access(place + Self.fileExtension, R_OK) == 0 { return place + Self.fileExtension }
-            if access(place + "/config.json", R_OK) == 0 { return place }
-        }
-        let tried = places.map { "\($0)\(Self.fileExtension) and \($0)" }.joined(separator: ", and in ")
+        if let place = places.first(where: { access($0, R_OK) == 0 }) { return place }
         throw CPRSError(
-            code: .notFound, message: "no default model: looked for \(tried); name one with --model or CPRS_MODEL")
+            code: .notFound,
+            message: "no default model: looked for \(places.joined(separator: " and "));"
+                + " name one with --model or CPRS_MODEL"
+        )
     }
 
     /// What people call the model at `path`: the last part of it, without the packed file's ending.

@@ -1,4 +1,5 @@
 package import CPRSCore
+internal import CPRSDigest
 package import CPRSModel
 package import CPRSTensors
 package import CPRSTokenizer
@@ -17,7 +18,7 @@ package enum ModelSource {
         static let tokenizer = "tokenizer.packed"
         static let presets = "presets.json"
         /// Carried along byte for byte if the folder has them.
-        static let carried = ["tokenizer_config.json", "cprs_selfcheck.json", "MODEL_CARD.md"]
+        static let carried = ["tokenizer_config.json", "MODEL_CARD.md"]
     }
 
     /// Largest of the small files that is read.
@@ -38,13 +39,41 @@ package enum ModelSource {
         }
     }
 
-    /// SHA-256 that names a packed file's contents, 64 hexadecimal digits; nil for a folder, where only reading all of
-    /// the weights would tell.
-    package var digest: String? {
+    /// What the model is named by, 64 hexadecimal digits: the digest that a packed file states; of a folder, SHA-256 over
+    /// its `*.safetensors` in the order of their names, for which all of them are read. For a single file, `sha256sum`
+    /// agrees.
+    ///
+    /// - Throws: `notFound` or `modelUnusable` naming the file that cannot be read.
+    package func digest() throws(CPRSError) -> String {
         switch self {
-        case .folder: nil
-        case .packed(let model): model.digest
+        case .folder(let folder):
+            var digest = SHA256Digest()
+            for name in try Self.names(in: folder) where name.hasSuffix(".safetensors") {
+                let file = try MappedFile(path: "\(folder)/\(name)")
+                withExtendedLifetime(file) { digest.update(file.bytes) }
+            }
+            return digest.hexadecimal()
+        case .packed(let model): return model.digest
         }
+    }
+
+    /// Names of what is in a folder, sorted.
+    ///
+    /// - Throws: `notFound` if it cannot be listed.
+    static func names(in folder: String) throws(CPRSError) -> [String] {
+        guard let listing = opendir(folder) else {
+            throw CPRSError(
+                code: .notFound, message: "\(folder): cannot be listed (\(String(cString: strerror(errno))))")
+        }
+        defer { closedir(listing) }
+        var names: [String] = []
+        while let entry = readdir(listing) {
+            names.append(
+                withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                })
+        }
+        return names.sorted()
     }
 
     /// A small file of the model folder, such as `cprs_selfcheck.json`, or what the packed file holds of it; nil if there
@@ -95,20 +124,23 @@ package enum ModelSource {
     ///
     /// - Parameters:
     ///   - precision: arithmetic of the linear layers. nil: f32 for a folder, what a packed file was packed for.
-    ///   - group: see ``PackedWeights/Recipe``; for a folder only.
+    ///   - group: see ``Packing/Recipe``; for a folder only.
+    ///   - instructions: the bf16 and int8 kernels to run.
     /// - Throws: as opening the model does; `invalidArgument` if a packed file was packed for another precision.
     package func critic(
-        threads: Int, windowTokens: Int?, precision: Precision? = nil, group: Int = 0
+        threads: Int, windowTokens: Int?, precision: Precision? = nil, group: Int = 0,
+        instructions: InstructionSet = .best
     ) throws(CPRSError) -> Qwen2Critic {
         switch self {
         case .folder(let folder):
             return try Qwen2Critic(
-                folder: folder, threads: threads, windowTokens: windowTokens, precision: precision ?? .f32, group: group
-            )
+                folder: folder, threads: threads, windowTokens: windowTokens,
+                packing: Packing(precision ?? .f32, group: group), instructions: instructions)
         case .packed(let model):
             try model.check(precision)
             return try Qwen2Critic(
-                config: model.config, packed: model.weights, threads: threads, windowTokens: windowTokens)
+                config: model.config, packed: model.weights, threads: threads, windowTokens: windowTokens,
+                instructions: instructions)
         }
     }
 

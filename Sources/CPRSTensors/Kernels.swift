@@ -4,17 +4,8 @@ internal import CCPRSKernels
 ///
 /// Everything here works on the calling thread and allocates nothing.
 package enum Kernels {
-    /// The fastest implementation that this processor runs, found once.
-    private static let variant = cprs_best_variant()
-
-    /// What the processor was found to support: `avx512`, `avx2` or `portable`.
-    package static var variantName: String {
-        switch self.variant {
-        case CPRS_AVX512: "avx512"
-        case CPRS_AVX2: "avx2"
-        default: "portable"
-        }
-    }
+    /// The fastest instruction set that this processor runs; the float32 reference has no need of another.
+    private static let isa = InstructionSet.best.code
 
     /// Root-mean-square normalisation of each row.
     ///
@@ -25,13 +16,13 @@ package enum Kernels {
     package static func rmsNorm(_ x: Matrix, weight: Matrix, epsilon: Float, into out: Matrix) {
         precondition(x.rows == out.rows && x.columns == out.columns && weight.columns == x.columns)
         cprs_rms_norm_f32(
-            self.variant, x.start, x.stride, weight.start, out.start, out.stride, x.rows, x.columns, epsilon)
+            self.isa, x.start, x.stride, weight.start, out.start, out.stride, x.rows, x.columns, epsilon)
     }
 
     /// Adds `bias` `[1, N]` to each row of `x` `[R, N]`.
     package static func addBias(_ bias: Matrix, to x: Matrix) {
         precondition(bias.columns == x.columns)
-        cprs_add_bias_f32(self.variant, x.start, x.stride, bias.start, x.rows, x.columns)
+        cprs_add_bias_f32(self.isa, x.start, x.stride, bias.start, x.rows, x.columns)
     }
 
     /// Rotates the heads in `x` `[R, heads · HD]`; `cosine` and `sine` are `[R, HD / 2]`.
@@ -40,7 +31,7 @@ package enum Kernels {
         precondition(cosine.rows == x.rows && cosine.columns == headWidth / 2 && cosine.stride == cosine.columns)
         precondition(sine.rows == x.rows && sine.columns == headWidth / 2 && sine.stride == sine.columns)
         cprs_rope_f32(
-            self.variant, x.start, x.stride, cosine.start, sine.start, x.rows, x.columns / headWidth, headWidth)
+            self.isa, x.start, x.stride, cosine.start, sine.start, x.rows, x.columns / headWidth, headWidth)
     }
 
     /// out = silu(gate) · up, element by element; all `[R, F]`; `out` may be `gate`.
@@ -48,7 +39,7 @@ package enum Kernels {
         precondition(gate.rows == up.rows && gate.columns == up.columns)
         precondition(gate.rows == out.rows && gate.columns == out.columns)
         cprs_silu_mul_f32(
-            self.variant, gate.start, gate.stride, up.start, up.stride, out.start, out.stride, gate.rows, gate.columns)
+            self.isa, gate.start, gate.stride, up.start, up.stride, out.start, out.stride, gate.rows, gate.columns)
     }
 
     /// One block of keys of an online softmax; see `cprs_softmax_block_f32`.
@@ -65,7 +56,7 @@ package enum Kernels {
         precondition(visibleStep >= 0)
         precondition(maximum.columns == scores.rows && sum.columns == scores.rows && accumulated.rows == scores.rows)
         cprs_softmax_block_f32(
-            self.variant, scores.start, scores.stride, scores.rows, scores.columns, visible, visibleStep,
+            self.isa, scores.start, scores.stride, scores.rows, scores.columns, visible, visibleStep,
             maximum.start, sum.start, accumulated.start, accumulated.stride, accumulated.columns)
     }
 
@@ -74,7 +65,7 @@ package enum Kernels {
         precondition(x.rows == out.rows && x.columns == out.columns)
         withUnsafePointer(to: factor) { factor in
             cprs_scale_rows_f32(
-                self.variant, x.start, x.stride, factor, 0, out.start, out.stride, x.rows, x.columns)
+                self.isa, x.start, x.stride, factor, 0, out.start, out.stride, x.rows, x.columns)
         }
     }
 
@@ -82,7 +73,7 @@ package enum Kernels {
     package static func scaleRows(_ x: Matrix, by factors: Matrix, into out: Matrix) {
         precondition(x.rows == out.rows && x.columns == out.columns && factors.columns == x.rows)
         cprs_scale_rows_f32(
-            self.variant, x.start, x.stride, factors.start, 1, out.start, out.stride, x.rows, x.columns)
+            self.isa, x.start, x.stride, factors.start, 1, out.start, out.stride, x.rows, x.columns)
     }
 
     /// Copies a part of a stored matrix to `out` `[rows, columns]` as float32.
@@ -102,9 +93,9 @@ package enum Kernels {
         let source = base + (rows.lowerBound * rowLength + columns.lowerBound) * tensor.type.bytes
         switch tensor.type {
         case .bf16:
-            cprs_widen_bf16_f32(self.variant, source, rowLength, out, stride, rows.count, columns.count)
+            cprs_widen_bf16_f32(self.isa, source, rowLength, out, stride, rows.count, columns.count)
         case .f16:
-            cprs_widen_f16_f32(self.variant, source, rowLength, out, stride, rows.count, columns.count)
+            cprs_widen_f16_f32(self.isa, source, rowLength, out, stride, rows.count, columns.count)
         case .f32:
             // A byte copy, because the source may be unaligned.
             for row in 0..<rows.count {

@@ -119,4 +119,18 @@ extension MatrixStorage {
         try self.init(rows: rows, columns: tensor.shape[tensor.shape.count - 1], purpose: tensor.name)
         self.matrix.fill(from: tensor.floats())
     }
+
+    /// Small tensors as float32: a single one as ``init(widening:)``, several end to end as `[1, N]`.
+    ///
+    /// - Throws: `invalidArgument` if the memory cannot be had.
+    package convenience init(joining tensors: [TensorView]) throws(CPRSError) {
+        if tensors.count == 1 {
+            try self.init(widening: tensors[0])
+        } else {
+            let values = tensors.flatMap { $0.floats() }
+            try self.init(
+                rows: 1, columns: values.count, purpose: tensors.map(\.name).joined(separator: " and "))
+            self.matrix.fill(from: values)
+        }
+    }
 }

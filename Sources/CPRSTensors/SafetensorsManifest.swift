@@ -1,5 +1,5 @@
 package import CPRSCore
-internal import Crypto
+internal import CPRSDigest
 
 /// Name, size and SHA-256 of every tensor in a safetensors file; part of the file's `__metadata__`.
 ///
@@ -70,7 +70,7 @@ package struct SafetensorsManifest: Hashable, Sendable {
     package func verify(_ file: SafetensorsFile, progress: (_ bytes: Int) -> Void) throws(CPRSError) {
         var bytes = 0
         for (line, tensor) in zip(self.lines, file.stored) {
-            var hash = HashedBytes()
+            var hash = SHA256Digest()
             hash.update(tensor.bytes)
             let found = hash.hexadecimal()
             guard found == line.sha256 else {
@@ -86,22 +86,13 @@ package struct SafetensorsManifest: Hashable, Sendable {
 
     /// SHA-256 over every other entry of the metadata, in the order of their keys: key, a zero byte, value, a zero byte.
     static func digest(of metadata: [String: String]) -> String {
-        var hash = HashedBytes()
+        var hash = SHA256Digest()
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) where key != Self.digestKey {
             for text in [key, value] {
-                (Array(text.utf8) + [0]).withUnsafeBytes { hash.update($0) }
+                hash.update(text.utf8)
+                hash.update([0])
             }
         }
         return hash.hexadecimal()
     }
-}
-
-/// A SHA-256 that is fed piece by piece. Source: FIPS 180-4.
-struct HashedBytes {
-    private var state = SHA256()
-
-    mutating func update(_ bytes: UnsafeRawBufferPointer) { self.state.update(bufferPointer: bytes) }
-
-    /// The digest of the bytes so far.
-    func hexadecimal() -> String { Hexadecimal.digits(Array(self.state.finalize())) }
 }

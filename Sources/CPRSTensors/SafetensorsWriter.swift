@@ -1,4 +1,5 @@
 package import CPRSCore
+internal import CPRSDigest
 internal import Glibc
 
 /// A tensor that a file will hold.
@@ -26,8 +27,9 @@ package struct TensorPlan: Hashable, Sendable {
 /// mapping of it can be used as it is. The format forbids gaps: where one would be needed there is a small tensor named
 /// `padding.N`. The metadata gets a ``SafetensorsManifest`` and its digest. The same tensors give the same bytes.
 ///
-/// The file grows under another name beside its own and is renamed when it is complete and on disk: there is never half
-/// a file under the name, and processes that have mapped an older file keep it.
+/// The file grows as `NAME.partial` beside its own name and is renamed when it is complete and on disk: there is never half
+/// a file under the name, and processes that have mapped an older file keep it. A writer that is killed leaves the partial
+/// file, which the next one overwrites; a lock on it keeps two writers apart.
 package final class SafetensorsWriter {
     /// The data starts at a multiple of this many bytes.
     package static let pageBytes = 4096
@@ -42,7 +44,7 @@ package final class SafetensorsWriter {
     private let metadata: [String: String]
     private var descriptor: Int32
     private var lines: [SafetensorsManifest.Line] = []
-    private var hash = HashedBytes()
+    private var hash = SHA256Digest()
     /// Bytes of the current tensor that were written.
     private var filled = 0
 
@@ -56,12 +58,13 @@ package final class SafetensorsWriter {
     ///   - replaces: an existing file is replaced at the end; otherwise it is an error.
     ///   - tensors: what the file will hold, in this order; names without line breaks, each once.
     ///   - metadata: further entries of `__metadata__`.
-    /// - Throws: `invalidArgument` if the file exists, cannot be made, or a name cannot be stored.
+    /// - Throws: `invalidArgument` if the file exists or a name cannot be stored; `notWritten` if it cannot be made, or if
+    ///   somebody else is writing it.
     package init(
         path: String, replaces: Bool, tensors: [TensorPlan], metadata: [String: String]
     ) throws(CPRSError) {
         self.path = path
-        self.temporaryPath = "\(path).\(getpid()).partial"
+        self.temporaryPath = path + ".partial"
         self.replaces = replaces
         self.metadata = metadata
         self.tensors = Self.padded(tensors)
@@ -77,8 +80,7 @@ package final class SafetensorsWriter {
         self.fileBytes = self.tensors.reduce(self.dataStart) { $0 + $1.byteCount }
         self.descriptor = -1
         try self.checkTarget()
-        self.descriptor = open(self.temporaryPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard self.descriptor >= 0 else { throw self.failure("cannot be created") }
+        self.descriptor = try self.openPartial()
         try self.skipFilled()
     }
 
@@ -90,7 +92,7 @@ package final class SafetensorsWriter {
 
     /// Writes the next bytes of the tensor `name`, which must be the one that the order of the plan asks for.
     ///
-    /// - Throws: `invalidArgument` with the system's reason, such as a full disk.
+    /// - Throws: `notWritten` with the system's reason, such as a full disk.
     package func append(_ bytes: UnsafeRawBufferPointer, to name: String) throws(CPRSError) {
         guard !bytes.isEmpty else { return }
         let tensor = self.tensors[self.lines.count]
@@ -106,7 +108,7 @@ package final class SafetensorsWriter {
     /// Writes the header, waits until the file is on disk, and gives it its name.
     ///
     /// - Returns: the manifest's digest, 64 hexadecimal digits.
-    /// - Throws: `invalidArgument` with the system's reason.
+    /// - Throws: `notWritten` with the system's reason; `invalidArgument` if the file has come to exist.
     package func finish() throws(CPRSError) -> String {
         precondition(self.lines.count == self.tensors.count, "\(self.lines.count) of \(self.tensors.count) tensors")
         let manifest = SafetensorsManifest(lines: self.lines)
@@ -140,12 +142,32 @@ package final class SafetensorsWriter {
             self.lines.append(
                 SafetensorsManifest.Line(
                     sha256: self.hash.hexadecimal(), byteCount: tensor.byteCount, name: tensor.name))
-            self.hash = HashedBytes()
+            self.hash = SHA256Digest()
             self.filled = 0
         }
     }
 
     // MARK: - Files
+
+    /// Opens the partial file, empty and locked.
+    private func openPartial() throws(CPRSError) -> Int32 {
+        let descriptor = open(self.temporaryPath, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw self.failure("cannot be created") }
+        var (opened, named) = (stat(), stat())
+        // Between opening and locking, another writer may have finished and renamed what was opened.
+        let isMine =
+            flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &opened) == 0
+            && stat(self.temporaryPath, &named) == 0 && opened.st_ino == named.st_ino
+        guard isMine else {
+            close(descriptor)
+            throw CPRSError(code: .notWritten, message: "\(self.temporaryPath) is being written by another process")
+        }
+        guard ftruncate(descriptor, 0) == 0 else {
+            close(descriptor)
+            throw self.failure("cannot be written")
+        }
+        return descriptor
+    }
 
     private func checkTarget() throws(CPRSError) {
         guard !self.replaces, access(self.path, F_OK) == 0 else { return }
@@ -167,7 +189,7 @@ package final class SafetensorsWriter {
     }
 
     private func failure(_ what: String) -> CPRSError {
-        CPRSError(code: .invalidArgument, message: "\(self.path): \(what) (\(String(cString: strerror(errno))))")
+        CPRSError(code: .notWritten, message: "\(self.path): \(what) (\(String(cString: strerror(errno))))")
     }
 
     /// Makes the new name survive a power failure; best effort, because some file systems cannot.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CPRSCore
+internal import CPRSRuntime
 internal import CPRSTensors
 internal import Glibc
 internal import Logging
@@ -68,7 +69,7 @@ struct CPRSD: AsyncParsableCommand {
     private static func printSelfCheck(_ configuration: DaemonConfiguration) throws(CPRSError) {
         let model = try ModelChoice(configuration).load()
         let text = SelfCheck.defaultText
-        print(SelfCheck.json(try SelfCheck.compute(model, query: text.query, text: text.text)))
+        print(try SelfCheck.compute(model, query: text.query, text: text.text).json, terminator: "")
     }
 
     private static func logger(_ configuration: DaemonConfiguration, _ environment: [String: String]) -> Logger {

@@ -11,20 +11,17 @@ struct KernelTests {
     /// exp's argument is rounded once before the power is taken.
     static let exponentialTolerance = 4e-6
 
-    static let variants = [CPRS_REFERENCE, CPRS_AVX2, CPRS_AVX512].filter {
-        $0.rawValue <= cprs_best_variant().rawValue
-    }
     /// Around each vector width and block edge.
     static let sizes = [1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 64, 67, 130]
 
-    @Test("RMS normalisation divides each row by its root mean square", arguments: variants, sizes)
-    func rmsNorm(variant: cprs_variant, columns: Int) {
+    @Test("RMS normalisation divides each row by its root mean square", arguments: InstructionSet.available, sizes)
+    func rmsNorm(set: InstructionSet, columns: Int) {
         let rows = 3
         let stride = columns + 5
         let x = random(rows * stride, seed: 1)
         let weight = random(columns, seed: 2)
         var out = [Float](repeating: 7, count: rows * stride)
-        cprs_rms_norm_f32(variant, x, stride, weight, &out, stride, rows, columns, 1e-5)
+        cprs_rms_norm_f32(set.isa, x, stride, weight, &out, stride, rows, columns, 1e-5)
         var expected = [Double](repeating: 7, count: out.count)
         for row in 0..<rows {
             let values = x[row * stride..<row * stride + columns].map(Double.init)
@@ -37,16 +34,17 @@ struct KernelTests {
     }
 
     @Test(
-        "rotary embedding turns each pair by its angle and leaves the gap between rows alone", arguments: variants,
+        "rotary embedding turns each pair by its angle and leaves the gap between rows alone",
+        arguments: InstructionSet.available,
         sizes)
-    func rope(variant: cprs_variant, half: Int) {
+    func rope(set: InstructionSet, half: Int) {
         let (rows, heads, width) = (3, 2, 2 * half)
         let stride = heads * width + 3
         let x = random(rows * stride, seed: 3)
         let angles = random(rows * half, seed: 4).map { Double($0) * 3 }
         var out = x
         cprs_rope_f32(
-            variant, &out, stride, angles.map { Float(cos($0)) }, angles.map { Float(sin($0)) }, rows, heads, width)
+            set.isa, &out, stride, angles.map { Float(cos($0)) }, angles.map { Float(sin($0)) }, rows, heads, width)
         var expected = x.map(Double.init)
         for row in 0..<rows {
             for head in 0..<heads {
@@ -65,15 +63,17 @@ struct KernelTests {
         expectAbsolute(out, expected, tolerance: Self.arithmeticTolerance)
     }
 
-    @Test("the gated activation is silu(gate) times up, also in place and far from 0", arguments: variants, sizes)
-    func siluMultiply(variant: cprs_variant, columns: Int) {
+    @Test(
+        "the gated activation is silu(gate) times up, also in place and far from 0",
+        arguments: InstructionSet.available, sizes)
+    func siluMultiply(set: InstructionSet, columns: Int) {
         let rows = 2
         let stride = columns + 1
         let gate = random(rows * stride, seed: 5).map { $0 * 40 }
         let up = random(rows * stride, seed: 6)
         var out = gate
         out.withUnsafeMutableBufferPointer {
-            cprs_silu_mul_f32(variant, $0.baseAddress, stride, up, stride, $0.baseAddress, stride, rows, columns)
+            cprs_silu_mul_f32(set.isa, $0.baseAddress, stride, up, stride, $0.baseAddress, stride, rows, columns)
         }
         var expected = gate.map(Double.init)
         for row in 0..<rows {
@@ -84,11 +84,13 @@ struct KernelTests {
         expectRelative(out, expected, tolerance: Self.exponentialTolerance)
     }
 
-    @Test("the gated activation of extreme gates is 0 or the gate itself, and NaN stays NaN", arguments: variants)
-    func siluExtremes(variant: cprs_variant) {
+    @Test(
+        "the gated activation of extreme gates is 0 or the gate itself, and NaN stays NaN",
+        arguments: InstructionSet.available)
+    func siluExtremes(set: InstructionSet) {
         let gate: [Float] = [-1e30, -200, 200, 1e30, .nan, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
         var out = [Float](repeating: 9, count: 16)
-        cprs_silu_mul_f32(variant, gate, 16, [Float](repeating: 1, count: 16), 16, &out, 16, 1, 16)
+        cprs_silu_mul_f32(set.isa, gate, 16, [Float](repeating: 1, count: 16), 16, &out, 16, 1, 16)
         #expect(abs(out[0]) < 1e-6 && abs(out[1]) < 1e-6)
         #expect(out[2] == 200 && out[3] == 1e30)
         #expect(out[4].isNaN)
@@ -96,9 +98,9 @@ struct KernelTests {
     }
 
     @Test(
-        "an online softmax over blocks of keys is the softmax over all of them", arguments: variants,
+        "an online softmax over blocks of keys is the softmax over all of them", arguments: InstructionSet.available,
         [1, 5, 16, 33, 100])
-    func softmaxBlocks(variant: cprs_variant, block: Int) {
+    func softmaxBlocks(set: InstructionSet, block: Int) {
         let (rows, keys, width) = (5, 100, 19)
         // Rows see 60, 61, … keys: the last block is partly masked, and with small blocks some are wholly so.
         let firstVisible = 60
@@ -111,7 +113,7 @@ struct KernelTests {
             let count = min(block, keys - start)
             var tile = (0..<rows * count).map { scores[$0 / count * keys + start + $0 % count] }
             cprs_softmax_block_f32(
-                variant, &tile, count, rows, count, firstVisible - start, 1, &maximum, &sum, &accumulated, width,
+                set.isa, &tile, count, rows, count, firstVisible - start, 1, &maximum, &sum, &accumulated, width,
                 width)
             if start >= firstVisible + rows { #expect(tile.allSatisfy { $0 == 0 }) }
             for row in 0..<rows {
@@ -136,38 +138,38 @@ struct KernelTests {
         expectAbsolute(got, expected, tolerance: Self.exponentialTolerance)
     }
 
-    @Test("softmax weights are exact powers of two to 2^-22 from 0 down to 2^-126", arguments: variants)
-    func exponentialBound(variant: cprs_variant) {
+    @Test("softmax weights are exact powers of two to 2^-22 from 0 down to 2^-126", arguments: InstructionSet.available)
+    func exponentialBound(set: InstructionSet) {
         let count = 126 * 64
         var scores = (0..<count).map { -Float($0) / 64 }
         let exact = scores.map { exp2(Double($0)) }
         var maximum: [Float] = [0]
         var sum: [Float] = [0]
         var accumulated: [Float] = [0]
-        cprs_softmax_block_f32(variant, &scores, count, 1, count, count, 0, &maximum, &sum, &accumulated, 1, 1)
+        cprs_softmax_block_f32(set.isa, &scores, count, 1, count, count, 0, &maximum, &sum, &accumulated, 1, 1)
         expectRelative(scores, exact, tolerance: exp2(-22))
     }
 
-    @Test("a NaN score makes the row's sum NaN", arguments: variants)
-    func softmaxNaN(variant: cprs_variant) {
+    @Test("a NaN score makes the row's sum NaN", arguments: InstructionSet.available)
+    func softmaxNaN(set: InstructionSet) {
         var scores = [Float](repeating: 0.5, count: 40)
         scores[37] = .nan
         var maximum: [Float] = [-.infinity]
         var sum: [Float] = [0]
         var accumulated: [Float] = [0]
-        cprs_softmax_block_f32(variant, &scores, 40, 1, 40, 40, 0, &maximum, &sum, &accumulated, 1, 1)
+        cprs_softmax_block_f32(set.isa, &scores, 40, 1, 40, 40, 0, &maximum, &sum, &accumulated, 1, 1)
         #expect(sum[0].isNaN)
     }
 
-    @Test("bias and row scaling give the reference's bits", arguments: variants, sizes)
-    func exactElementwise(variant: cprs_variant, columns: Int) {
+    @Test("bias and row scaling give the reference's bits", arguments: InstructionSet.available, sizes)
+    func exactElementwise(set: InstructionSet, columns: Int) {
         let (rows, stride) = (3, columns + 2)
         let x = random(rows * stride, seed: 9)
         let bias = random(columns, seed: 10)
         var biased = x
-        cprs_add_bias_f32(variant, &biased, stride, bias, rows, columns)
+        cprs_add_bias_f32(set.isa, &biased, stride, bias, rows, columns)
         var scaled = x
-        cprs_scale_rows_f32(variant, x, stride, [0.5, -3.1, 0], 1, &scaled, stride, rows, columns)
+        cprs_scale_rows_f32(set.isa, x, stride, [0.5, -3.1, 0], 1, &scaled, stride, rows, columns)
         for index in x.indices {
             let (row, column) = (index / stride, index % stride)
             let inside = column < columns
@@ -177,9 +179,10 @@ struct KernelTests {
     }
 
     @Test(
-        "every one of the 65536 bfloat16 and binary16 values is widened exactly, at any alignment", arguments: variants,
+        "every one of the 65536 bfloat16 and binary16 values is widened exactly, at any alignment",
+        arguments: InstructionSet.available,
         [0, 1])
-    func widen(variant: cprs_variant, misalignment: Int) {
+    func widen(set: InstructionSet, misalignment: Int) {
         // 65536 values and one more, so that the last vector is partial.
         let halves = (0..<65537).map { UInt16(truncatingIfNeeded: $0) }
         var bytes = [UInt8](repeating: 0, count: misalignment)
@@ -188,8 +191,8 @@ struct KernelTests {
         var floats = bfloats
         bytes.withUnsafeBytes { raw in
             let start = raw.baseAddress! + misalignment
-            cprs_widen_bf16_f32(variant, start, halves.count, &bfloats, halves.count, 1, halves.count)
-            cprs_widen_f16_f32(variant, start, halves.count, &floats, halves.count, 1, halves.count)
+            cprs_widen_bf16_f32(set.isa, start, halves.count, &bfloats, halves.count, 1, halves.count)
+            cprs_widen_f16_f32(set.isa, start, halves.count, &floats, halves.count, 1, halves.count)
         }
         for (index, half) in halves.enumerated() {
             let bfloat = Float(bitPattern: UInt32(half) << 16)

@@ -27,7 +27,7 @@ struct Daemon: Sendable {
         let scoring = CountingScoring(delay: delay)
         let model = ServedModel(
             name: "fake", sha256: String(repeating: "0", count: 64),
-            tokenizer: try Tokenizer(folder: SharedData.defaultModel), limits: FakeCritic().limits,
+            tokenizer: try Tokenizer(folder: SharedData.modelFolder), limits: FakeCritic().limits,
             presets: Preset.all, lexicon: nil, scoring: scoring)
         let service = CompressService(models: FixedModel(model), limits: .defaults)
         let server = try CompressServer(socket: ListeningSocket.open(path: path), service: service, access: access)

@@ -9,7 +9,7 @@ struct Compression {
     var kept: [KeptSpan] = []
     var summary = CompressionSummary()
 
-    static let tokenizer = try? Tokenizer(folder: SharedData.defaultModel)
+    static let tokenizer = try? Tokenizer(folder: SharedData.modelFolder)
 
     /// Runs `text` through a session.
     ///
@@ -20,7 +20,7 @@ struct Compression {
         _ text: [UInt8], _ request: CompressionRequest, chunk: [Int] = [1 << 16], backwards: Bool = false,
         critic: FakeCritic = FakeCritic(), lexicon: Lexicon? = nil
     ) throws -> Compression {
-        let tokenizer = try Self.tokenizer ?? Tokenizer(folder: SharedData.defaultModel)
+        let tokenizer = try Self.tokenizer ?? Tokenizer(folder: SharedData.modelFolder)
         var session = try Session(request, tokenizer: tokenizer, limits: critic.limits, lexicon: lexicon)
         var result = Compression()
         var final = 0

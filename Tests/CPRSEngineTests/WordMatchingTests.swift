@@ -9,7 +9,7 @@ internal import Testing
 struct WordMatchingTests {
     /// Every token is a word of its own; ids stand for their rarity.
     private static func lexicon(threshold: Float = 0.5) throws -> Lexicon {
-        let count = try Tokenizer(folder: SharedData.defaultModel).vocabularySize
+        let count = try Tokenizer(folder: SharedData.modelFolder).vocabularySize
         let rows = (0..<count).map(Float.init)
         let table = try LexicalTable(
             classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
@@ -80,7 +80,7 @@ struct WordMatchingTests {
         let lexicon = try Self.lexicon(threshold: 0)
         let critic = FakeCritic()
         var session = try Session(
-            .test(), tokenizer: Tokenizer(folder: SharedData.defaultModel), limits: critic.limits, lexicon: lexicon)
+            .test(), tokenizer: Tokenizer(folder: SharedData.modelFolder), limits: critic.limits, lexicon: lexicon)
         try session.append(Sample.mixed)
         while let window = session.nextWindow() { session.accept(try critic.score(window.input), for: window) }
         let decisions = try session.takeDecisions()

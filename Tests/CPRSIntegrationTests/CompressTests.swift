@@ -100,6 +100,11 @@ internal import Testing
             (["compress", "-", "--query", "q", "--keep-regex", "("], "text", 64, "("),
             (["compress", "-", "--query", "q", "--model", "/no/such/model"], "text", 66, "/no/such/model"),
             (["compress", "-", "--query", "q", "--granularity", "page"], "text", 64, "page"),
+            (["compress", "-", "--query", "q", "--receipt", "/no/such/folder/x"], "text", 74, "cannot be created"),
+            (
+                ["pack", SharedData.modelFolder, "--precision", "int8", "-o", "/no/such/folder/x"], "", 74,
+                "cannot be created"
+            ),
         ] as [([String], String, Int32, String)])
     func badInput(arguments: [String], input: String, status: Int32, message: String) throws {
         let command = try Command.run(arguments, input: Array(input.utf8))

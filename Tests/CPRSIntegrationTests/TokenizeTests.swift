@@ -13,7 +13,7 @@ internal import Testing
         let folder = TemporaryFolder()
         let text = story + story + story
         let file = folder.write(text, to: "text.txt")
-        let tokenizer = try Tokenizer(folder: SharedData.defaultModel)
+        let tokenizer = try Tokenizer(folder: SharedData.modelFolder)
         let tokens = try tokenizer.encode(text, specialTokens: .text)
         #expect(try Command.run(["tokenize", file, "--count"]).text == "\(tokens.count)\n")
         let ids = try JSONValue(try Command.run(["tokenize", file, "--ids"]).output, name: "ids").array

@@ -31,7 +31,8 @@ struct ForwardBenchmarkTests {
         "a run reports as many rates as it was asked for, their median, and figures that agree",
         arguments: Precision.allCases)
     func run(precision: Precision) throws {
-        let critic = try Qwen2Critic(random: Self.config(), seed: 1, threads: 2, windowTokens: 64, precision: precision)
+        let critic = try Qwen2Critic(
+            random: Self.config(), seed: 1, threads: 2, windowTokens: 64, packing: Packing(precision))
         let ids = ForwardBenchmark.ids(64, vocabulary: critic.config.vocabularySize)
         let result = try ForwardBenchmark.run(critic, ids: ids, runs: 3, threads: 2)
         #expect(result.runs.count == 3 && result.tokensPerSecond == result.runs.sorted()[1])
@@ -63,7 +64,8 @@ struct ForwardBenchmarkTests {
 
     @Test("prefix reuse is measured in pairs of a new prompt and the same again")
     func prefixReuse() throws {
-        let critic = try Qwen2Critic(random: Self.config(), seed: 1, threads: 1, windowTokens: 64, precision: .bf16)
+        let critic = try Qwen2Critic(
+            random: Self.config(), seed: 1, threads: 1, windowTokens: 64, packing: Packing(.bf16))
         let saving = try ForwardBenchmark.prefixSaving(critic, windowTokens: 64, promptTokens: 48, runs: 2)
         #expect(saving.firstSeconds > 0 && saving.nextSeconds > 0)
         #expect(saving.saving == 1 - saving.nextSeconds / saving.firstSeconds)

@@ -17,7 +17,8 @@ private struct Fixture {
         instructions: InstructionSet = .best
     ) throws -> Qwen2Critic {
         try Qwen2Critic(
-            folder: self.folder.path, threads: threads, windowTokens: windowTokens, precision: precision, group: group,
+            folder: self.folder.path, threads: threads, windowTokens: windowTokens,
+            packing: Packing(precision, group: group),
             prefixReuse: reuse, instructions: instructions)
     }
 
@@ -234,7 +235,7 @@ struct PackedCriticIdentityTests {
         tensors[0].values[49 * model.width] = .infinity
         let folder = TemporaryFolder()
         model.write(to: folder, tensors: tensors)
-        let critic = try Qwen2Critic(folder: folder.path, threads: 2, windowTokens: 256, precision: precision)
+        let critic = try Qwen2Critic(folder: folder.path, threads: 2, windowTokens: 256, packing: Packing(precision))
         let good = CriticWindow(prompt: [1, 2], context: [3, 4, 5], tags: [])
         let expected = try critic.score(good)
         let bad = CriticWindow(prompt: [1, 2], context: [3, 49, 5, 6, 7, 8, 9], tags: [])

@@ -8,11 +8,11 @@ internal import CPRSTokenizer
 internal import Glibc
 internal import Testing
 
-/// Packs the model that ships with the package.
+/// Packs the model folder of the fixtures.
 private func packDefault(_ folder: TemporaryFolder, _ precision: Precision, group: Int = 0) throws -> String {
     let path = "\(folder.path)/\(precision.rawValue)-\(group).cprs"
     _ = try ModelPacker.pack(
-        folder: SharedData.defaultModel, recipe: PackedWeights.Recipe(precision: precision, group: group), to: path,
+        folder: SharedData.modelFolder, packing: Packing(precision, group: group), to: path,
         replaces: false, pool: ComputePool(threads: 2))
     return path
 }
@@ -23,12 +23,12 @@ struct PackingTests {
         "every matrix of a packed file has the bytes that packing in memory gives", arguments: [Precision.int8, .bf16])
     func roundTrip(precision: Precision) throws {
         let folder = TemporaryFolder()
-        let group = precision == .int8 ? 64 : 0
+        let group = precision == .int8 ? 16 : 0
         let opened = try PackedModel(path: packDefault(folder, precision, group: group))
-        let checkpoint = try Checkpoint(folder: SharedData.defaultModel)
+        let checkpoint = try Checkpoint(folder: SharedData.modelFolder)
         let packed = try PackedWeights(
-            packing: checkpoint.tensors, config: opened.config,
-            recipe: PackedWeights.Recipe(precision: precision, group: group), pool: ComputePool(threads: 1))
+            packing: checkpoint.tensors, config: opened.config, as: Packing(precision, group: group),
+            pool: ComputePool(threads: 1))
         #expect(opened.weights.layers.count == packed.layers.count)
         for (found, expected) in zip(opened.weights.layers, packed.layers) {
             for matrix in [\PackedWeights.Layer.qkv, \.attentionOutput, \.gateUp, \.down] {
@@ -71,15 +71,31 @@ struct PackingTests {
         let folder = TemporaryFolder()
         let packed = try ModelSource(path: packDefault(folder, .int8))
         let text = Array("The photograph, naïve café 夏洛克 🕵️\n".utf8)
-        let expected = try Tokenizer(folder: SharedData.defaultModel).encode(text, specialTokens: .text)
+        let expected = try Tokenizer(folder: SharedData.modelFolder).encode(text, specialTokens: .text)
         #expect(try packed.tokenizer().encode(text, specialTokens: .text).map(\.id) == expected.map(\.id))
-        let trained = try Qwen2Config(folder: SharedData.defaultModel) { _ in nil }.trainedInstruction
+        let trained = try Qwen2Config(folder: SharedData.modelFolder) { _ in nil }.trainedInstruction
         #expect(try LoadedModel.presets(of: packed) == Preset.all.map { $0.resolved(trained: trained) })
         for name in ["config.json", "MODEL_CARD.md"] {
-            let bytes = try MappedFile.read(path: SharedData.defaultModel + "/" + name, limit: 1 << 20)
+            let bytes = try MappedFile.read(path: SharedData.modelFolder + "/" + name, limit: 1 << 20)
             #expect(try packed.file(name) == bytes)
         }
         #expect(try packed.file("none") == nil)
+    }
+
+    @Test("what a killed run left is overwritten, and two runs do not write one file")
+    func partial() throws {
+        let folder = TemporaryFolder()
+        let path = folder.path + "/x.cprs"
+        folder.write([UInt8](repeating: 7, count: 100_000_000), to: "x.cprs.partial")
+        func writer() throws -> SafetensorsWriter {
+            try SafetensorsWriter(path: path, replaces: false, tensors: [], metadata: [:])
+        }
+        let first = try writer()
+        let error = try #require(throws: CPRSError.self) { try writer() }
+        #expect(error.code == .notWritten && error.message.contains("x.cprs.partial is being written"))
+        _ = try first.finish()
+        #expect(try SafetensorsFile(path: path).fileBytes == 4096)
+        #expect(try FolderNames.of(folder.path) == ["x.cprs"])
     }
 
     @Test("an existing file is not replaced unless that is asked for")
@@ -88,7 +104,7 @@ struct PackingTests {
         let path = folder.write("mine", to: "x.cprs")
         let error = try #require(throws: CPRSError.self) {
             try ModelPacker.pack(
-                folder: SharedData.defaultModel, recipe: PackedWeights.Recipe(precision: .int8), to: path,
+                folder: SharedData.modelFolder, packing: Packing(.int8), to: path,
                 replaces: false, pool: ComputePool(threads: 1))
         }
         #expect(error.message.contains("exists"))
@@ -130,18 +146,18 @@ struct PackingTests {
         #expect(error.message.contains("layers.3.down is damaged"))
     }
 
-    /// A copy of the default model's folder.
-    private func copyDefault() throws -> TemporaryFolder {
+    /// A copy of the model folder.
+    private func copyFolder() throws -> TemporaryFolder {
         let folder = TemporaryFolder()
         for name in ["config.json", "tokenizer.json", "model.safetensors"] {
-            folder.write(try MappedFile.read(path: SharedData.defaultModel + "/" + name, limit: 1 << 28), to: name)
+            folder.write(try MappedFile.read(path: SharedData.modelFolder + "/" + name, limit: 1 << 28), to: name)
         }
         return folder
     }
 
     @Test("a weight that is not finite is refused by name and index, and leaves no file")
     func notFinite() throws {
-        let folder = try copyDefault()
+        let folder = try copyFolder()
         let path = folder.path + "/model.safetensors"
         let stored = try SafetensorsFile(path: path).stored
         let tensor = try #require(stored.first { $0.name == "model.layers.2.mlp.up_proj.weight" })
@@ -152,16 +168,59 @@ struct PackingTests {
         let target = folder.path + "/x.cprs"
         let error = try #require(throws: CPRSError.self) {
             try ModelPacker.pack(
-                folder: folder.path, recipe: PackedWeights.Recipe(precision: .int8), to: target, replaces: false,
+                folder: folder.path, packing: Packing(.int8), to: target, replaces: false,
                 pool: ComputePool(threads: 2))
         }
         #expect(error.message.contains("model.layers.2.mlp.up_proj.weight: element 777 is -nan"), "\(error.message)")
         #expect(try FolderNames.of(folder.path) == ["config.json", "model.safetensors", "tokenizer.json"])
     }
 
+    @Test("a weight that is not finite is refused in memory too")
+    func notFiniteInMemory() throws {
+        let folder = try copyFolder()
+        let path = folder.path + "/model.safetensors"
+        let tensor = try #require(
+            try SafetensorsFile(path: path).stored.first { $0.name == "model.layers.1.self_attn.q_proj.bias" })
+        var bytes = try MappedFile.read(path: path, limit: 1 << 28)
+        for byte in 0..<2 { bytes[tensor.offset + 2 * 5 + byte] = 0xFF }
+        folder.write(bytes, to: "model.safetensors")
+        let error = try #require(throws: CPRSError.self) {
+            try Qwen2Critic(folder: folder.path, threads: 1, packing: Packing(.int8))
+        }
+        #expect(error.message.contains("model.layers.1.self_attn.q_proj.bias: element 5 is -nan"), "\(error.message)")
+    }
+
+    @Test(
+        "matrices that the caller or the config names are bf16 in an int8 file, and a name without a matrix is refused")
+    func heldInBF16() throws {
+        let folder = try copyFolder()
+        let json = String(
+            decoding: try MappedFile.read(path: folder.path + "/config.json", limit: 1 << 20), as: UTF8.self)
+        folder.write(
+            json.replacing("{\n", with: "{\n\"cprs_bf16\": [\"layers.1\"],\n", maxReplacements: 1), to: "config.json")
+        func pack(_ names: [String]) throws -> [String] {
+            let path = folder.path + "/x.cprs"
+            _ = try ModelPacker.pack(
+                folder: folder.path, packing: Packing(.int8, bf16: names), to: path, replaces: true,
+                pool: ComputePool(threads: 1))
+            let packing = try PackedModel(path: path).packing
+            #expect(packing.count == 16)
+            return packing.filter { $0.value.precision == .bf16 }.keys.sorted()
+        }
+        let layer = ["layers.1.attention_output", "layers.1.down", "layers.1.gate_up", "layers.1.qkv"]
+        #expect(try pack([]) == layer)
+        #expect(try pack(["layers.3.qkv"]) == layer + ["layers.3.qkv"])
+        let downs = (0..<4).map { "layers.\($0).down" }
+        #expect(try Set(pack(["down"])) == Set(layer + downs))
+        for name in ["layers.4", "own", "layers.1."] {
+            let error = try #require(throws: CPRSError.self) { try pack([name]) }
+            #expect(error.code == .invalidArgument && error.message.contains("no matrix is called \(name);"))
+        }
+    }
+
     @Test("tensors of a further cprs_ file are the same read from the folder and from the packed file")
     func extras() throws {
-        let folder = try copyDefault()
+        let folder = try copyFolder()
         let plans = [
             TensorPlan(name: "keys", type: nil, shape: [3, 7]), TensorPlan(name: "a \"b\"/c", type: .f32, shape: [2]),
         ]
@@ -172,7 +231,7 @@ struct PackingTests {
         _ = try writer.finish()
         let target = folder.path + "/x.cprs"
         _ = try ModelPacker.pack(
-            folder: folder.path, recipe: PackedWeights.Recipe(precision: .bf16), to: target, replaces: false,
+            folder: folder.path, packing: Packing(.bf16), to: target, replaces: false,
             pool: ComputePool(threads: 2))
         for path in [folder.path, target] {
             let extras = try ModelSource(path: path).extraTensors("cprs_words")

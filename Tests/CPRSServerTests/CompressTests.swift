@@ -1,4 +1,5 @@
 internal import CPRSCore
+internal import CPRSDigest
 internal import CPRSEngine
 internal import CPRSSegmentation
 internal import CPRSServer

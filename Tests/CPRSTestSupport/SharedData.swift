@@ -12,8 +12,11 @@ package enum SharedData {
     /// The golden vectors' folder, or nil when it is absent: such tests report themselves skipped.
     package static let golden: String? = Self.existing("data/golden")
 
-    /// The model that ships with the package.
-    package static let defaultModel = Self.checkout + "/Sources/CPRSRuntime/Resources/default-model"
+    /// The model that ships with the package: a packed file.
+    package static let defaultModel = Self.checkout + "/Sources/CPRSRuntime/Resources/default-model.cprs"
+
+    /// A model folder as Hugging Face writes it: the default model's tokenizer and small random weights.
+    package static let modelFolder = Self.fixture("model")
 
     /// A path below the shared folder if it exists.
     package static func existing(_ path: String) -> String? {

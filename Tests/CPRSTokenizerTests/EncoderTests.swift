@@ -36,7 +36,7 @@ struct EncoderTests {
 
     @Test("real merges give what the definition gives, on words, runs and repeats")
     func equalsDefinitionOnDefaultModel() throws {
-        let tokenizer = try Tokenizer(folder: defaultModelFolder)
+        let tokenizer = try Tokenizer(folder: SharedData.modelFolder)
         var generator = SeededGenerator(seed: 5)
         let runs = [String(repeating: "a", count: 700), String(repeating: "ab", count: 300)]
         let random = (0..<200).map { _ in
@@ -56,7 +56,7 @@ struct EncoderTests {
         "long pretokens of every kind encode in near linear time, whole and in chunks, as the merge queue encodes them",
         .timeLimit(.minutes(2)), arguments: ["letters", "a", " ", "'", "\n", "\r", "\u{301}", "!?", "😀", "7"])
     func longPretokens(_ kind: String) throws {
-        let tokenizer = try Tokenizer(folder: defaultModelFolder)
+        let tokenizer = try Tokenizer(folder: SharedData.modelFolder)
         var generator = SeededGenerator(seed: 9)
         var text: [UInt8] = []
         while text.count < 600_000 {
@@ -80,7 +80,7 @@ struct EncoderTests {
 
     @Test("tokens stand for the bytes of their ranges where NFC changes nothing", arguments: 1...3)
     func rangesHoldTheBytes(_ seed: UInt64) throws {
-        let tokenizer = try Tokenizer(folder: defaultModelFolder)
+        let tokenizer = try Tokenizer(folder: SharedData.modelFolder)
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<200 {
             let text = Normalizer.nfc(Array(randomText(&generator, pieces: 15).utf8))

@@ -20,7 +20,7 @@ struct PackedTests {
     }
 
     private static func originals() throws -> [Tokenizer] {
-        [try Self.marked.load(), try Self.unordered.load(), try Tokenizer(folder: defaultModelFolder)]
+        [try Self.marked.load(), try Self.unordered.load(), try Tokenizer(folder: SharedData.modelFolder)]
     }
 
     private static func stream(_ tokenizer: Tokenizer, _ text: [UInt8], _ size: Int) throws -> [Token] {

@@ -29,7 +29,7 @@ struct StreamingTests {
     @Test("any chunking gives the tokens of the whole", arguments: 1...6)
     func anyChunking(_ seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
-        let tokenizer = try seed % 2 == 0 ? Tokenizer(folder: defaultModelFolder) : Self.markers(.english).load()
+        let tokenizer = try seed % 2 == 0 ? Tokenizer(folder: SharedData.modelFolder) : Self.markers(.english).load()
         for _ in 0..<150 {
             let text = Array(randomText(&generator, pieces: 15).utf8)
             for special in [Tokenizer.SpecialTokens.text, .recognised] {

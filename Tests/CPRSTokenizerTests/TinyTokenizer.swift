@@ -85,12 +85,6 @@ extension TinyTokenizer {
     }
 }
 
-/// The default model's tokenizer, which is part of the package.
-let defaultModelFolder: String = {
-    let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
-    return parts.dropLast(3).joined(separator: "/") + "/Sources/CPRSRuntime/Resources/default-model"
-}()
-
 /// Text with everything that the stages treat specially, drawn from a seed.
 func randomText(_ generator: inout some RandomNumberGenerator, pieces: Int) -> String {
     let samples = [

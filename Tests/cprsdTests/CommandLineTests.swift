@@ -20,7 +20,7 @@ struct CommandLineTests {
         arguments: ["f32", "bf16", "int8"])
     func sameResult(precision: String) throws {
         let folder = TemporaryFolder()
-        let model = precision == "f32" ? SharedData.defaultModel : try PackedModel.write(precision, in: folder)
+        let model = precision == "f32" ? SharedData.modelFolder : try PackedModel.write(precision, in: folder)
         let daemon = try RunningDaemon(["--model", model])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
         let selections: [[String]] = [

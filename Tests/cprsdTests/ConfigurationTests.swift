@@ -50,7 +50,7 @@ struct ConfigurationTests {
     func roundTrip() throws {
         let configuration = try Self.configuration(flags: [
             .socket: "/tmp/a.sock", .socketMode: "0600", .socketGroup: "0", .metricsSocket: "/tmp/m.sock",
-            .allowUsers: "root, 1000", .allowGroups: "root", .model: SharedData.defaultModel, .precision: "int8",
+            .allowUsers: "root, 1000", .allowGroups: "root", .model: SharedData.modelFolder, .precision: "int8",
             .threads: "3",
             .windowTokens: "512", .maxStreams: "12", .maxStreamsPerUser: "5", .maxQueuedWindows: "1_000",
             .maxQueuedWindowsPerUser: "100", .maxContextBytes: "1000000", .maxRetainedBytes: "0",

@@ -82,7 +82,7 @@ struct DaemonTests {
         ]
         for name in names {
             try FileManager.default.copyItem(
-                atPath: SharedData.defaultModel + "/" + name, toPath: models.path + "/" + name)
+                atPath: SharedData.modelFolder + "/" + name, toPath: models.path + "/" + name)
         }
         let daemon = try RunningDaemon(["--model", models.path], environment: ["WATCHDOG_USEC": "300000"])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
@@ -203,10 +203,10 @@ struct DaemonTests {
 
     @Test("a checked configuration is printed without opening a model or a socket")
     func checkConfig() throws {
-        let daemon = try RunningDaemon(["--check-config", "--threads", "3", "--model", SharedData.defaultModel])
+        let daemon = try RunningDaemon(["--check-config", "--threads", "3", "--model", SharedData.modelFolder])
         #expect(daemon.exitStatus() == 0)
         #expect(daemon.output.contains("threads = 3\n"))
-        #expect(daemon.output.contains("# opens the folder \(SharedData.defaultModel) in f32\n"))
+        #expect(daemon.output.contains("# opens the folder \(SharedData.modelFolder) in f32\n"))
         let wrong = try RunningDaemon(["--check-config", "--threads", "none"])
         #expect(wrong.exitStatus() == 64)
         #expect(wrong.log.says("threads must be a whole number in 1...1024 (got 'none' from --threads)"))

@@ -44,7 +44,7 @@ struct PackedModelTests {
         let client = daemon.client
         let digest = try await client.modelInfo().sha256
         #expect(digest == (try Self.digest(of: packed)))
-        for target in [SharedData.defaultModel, packed] {
+        for target in [SharedData.modelFolder, packed] {
             lead(to: target)
             daemon.signal(SIGHUP)
             #expect(daemon.awaitNotification("RELOADING=1"))
@@ -65,7 +65,7 @@ struct PackedModelTests {
 
     @Test("a folder is packed for the precision that is asked for, and passes its check")
     func precision() async throws {
-        let daemon = try RunningDaemon(["--model", SharedData.defaultModel, "--precision", "int8"])
+        let daemon = try RunningDaemon(["--model", SharedData.modelFolder, "--precision", "int8"])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
         #expect(daemon.log.contents.contains("cprs.precision=int8"))
         #expect(try await !DaemonTests.compress(daemon.client).isEmpty)

@@ -21,6 +21,8 @@ FIXED_CONFIG = {
     "torch_dtype": "bfloat16",
     "use_cache": False,
     "bi_label_type": "BIOE",
+    # The circuit's first layers compare sums that all but cancel: int8 there moves the scores of whole sentences.
+    "cprs_bf16": ["layers.0", "layers.1"],
 }
 
 # What the daemon asks of a model before it serves it.

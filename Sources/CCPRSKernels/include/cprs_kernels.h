@@ -11,16 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Which implementation of an op to run. The caller asks once for the best one and passes it to every call, so this
-// target has no state; tests pass each in turn. A variant that this build does not hold runs the reference.
-typedef enum cprs_variant {
-    CPRS_REFERENCE = 0,  // plain C, every platform
-    CPRS_AVX2 = 1,       // x86-64 with AVX2, FMA and F16C
-    CPRS_AVX512 = 2,     // x86-64 with AVX-512 F, BW, DQ and VL
-} cprs_variant;
-
-// The fastest variant that this processor can run.
-cprs_variant cprs_best_variant(void);
+#include "cprs_isa.h"
 
 // Cores that this process may run on, at least 1; fewer than the machine's under taskset or a cpuset.
 size_t cprs_available_cores(void);
@@ -38,26 +29,26 @@ static inline void cprs_spin_hint(void) {
 // x, out: [rows, columns], may be the same memory. weight: [columns]. Sums in float32.
 // Source: Zhang & Sennrich 2019, arXiv:1910.07467.
 void cprs_rms_norm_f32(
-    cprs_variant variant, const float *x, size_t x_stride, const float *restrict weight, float *out,
+    cprs_isa isa, const float *x, size_t x_stride, const float *restrict weight, float *out,
     size_t out_stride, size_t rows, size_t columns, float epsilon);
 
 // Adds one bias per column. x: [rows, columns]. bias: [columns].
 void cprs_add_bias_f32(
-    cprs_variant variant, float *restrict x, size_t x_stride, const float *restrict bias, size_t rows,
+    cprs_isa isa, float *restrict x, size_t x_stride, const float *restrict bias, size_t rows,
     size_t columns);
 
 // Rotary position embedding on halves, in place: of each head, element i is paired with element i + HD/2 and the pair
 // is rotated by the row's angle i. x: [rows, heads * HD]. cosine, sine: [rows, HD/2], rows contiguous.
 // Source: Su et al. 2021, arXiv:2104.09864, in the "rotate_half" layout of Qwen2's checkpoints.
 void cprs_rope_f32(
-    cprs_variant variant, float *restrict x, size_t x_stride, const float *restrict cosine,
+    cprs_isa isa, float *restrict x, size_t x_stride, const float *restrict cosine,
     const float *restrict sine, size_t rows, size_t heads, size_t head_width);
 
 // Gated activation: out[r, c] = silu(gate[r, c]) * up[r, c] with silu(g) = g / (1 + exp(-g)).
 // All [rows, columns]; out may be the same memory as gate.
 // Relative error of the fast variants <= 4e-6 for |gate| <= 80 (the exponent's argument is rounded once).
 void cprs_silu_mul_f32(
-    cprs_variant variant, const float *gate, size_t gate_stride, const float *restrict up, size_t up_stride,
+    cprs_isa isa, const float *gate, size_t gate_stride, const float *restrict up, size_t up_stride,
     float *out, size_t out_stride, size_t rows, size_t columns);
 
 // One block of keys of an online softmax in base 2: scores become weights 2^(score - max), and what was accumulated
@@ -71,22 +62,22 @@ void cprs_silu_mul_f32(
 // Relative error of a weight <= 2^-22 for weights >= 2^-126; smaller weights may become 0.
 // Source: Milakov & Gimelshein 2018, arXiv:1805.02867; Dao et al. 2022, arXiv:2205.14135.
 void cprs_softmax_block_f32(
-    cprs_variant variant, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, ptrdiff_t visible,
+    cprs_isa isa, float *restrict scores, size_t scores_stride, size_t rows, size_t columns, ptrdiff_t visible,
     size_t visible_step, float *restrict row_max, float *restrict row_sum, float *restrict accumulated,
     size_t accumulated_stride, size_t width);
 
 // out[r, c] = x[r, c] * factors[r * factors_step]; step 0 uses one factor for all rows. May be the same memory.
 void cprs_scale_rows_f32(
-    cprs_variant variant, const float *x, size_t x_stride, const float *factors, size_t factors_step, float *out,
+    cprs_isa isa, const float *x, size_t x_stride, const float *factors, size_t factors_step, float *out,
     size_t out_stride, size_t rows, size_t columns);
 
 // Exact conversion to float32. x: [rows, columns] of bfloat16 / IEEE binary16, any byte alignment.
 // A NaN stays a NaN; its payload may change.
 void cprs_widen_bf16_f32(
-    cprs_variant variant, const void *x, size_t x_stride, float *restrict out, size_t out_stride, size_t rows,
+    cprs_isa isa, const void *x, size_t x_stride, float *restrict out, size_t out_stride, size_t rows,
     size_t columns);
 void cprs_widen_f16_f32(
-    cprs_variant variant, const void *x, size_t x_stride, float *restrict out, size_t out_stride, size_t rows,
+    cprs_isa isa, const void *x, size_t x_stride, float *restrict out, size_t out_stride, size_t rows,
     size_t columns);
 
 // Uniform pseudo-random values in [-scale, scale), a function of seed and index alone, so that any split over threads

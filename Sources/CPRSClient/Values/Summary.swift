@@ -1,3 +1,4 @@
+internal import CPRSDigest
 internal import CPRSWire
 
 /// The figures of a compression, and its receipt.

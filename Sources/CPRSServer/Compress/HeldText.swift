@@ -1,5 +1,5 @@
 internal import CPRSCore
-internal import CPRSWire
+internal import CPRSDigest
 
 /// The input's digest, and the text that is not decided yet.
 struct HeldText: Sendable {

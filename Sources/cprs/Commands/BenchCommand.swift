@@ -82,7 +82,7 @@ struct BenchCommand: ParsableCommand {
             let count = self.window ?? critic.config.trainedWindowTokens
             let result = try ForwardBenchmark.run(
                 critic, ids: ids ?? ForwardBenchmark.ids(count, vocabulary: vocabulary), runs: self.runs,
-                threads: self.modelOptions.threadCount, group: self.group)
+                threads: self.modelOptions.threadCount)
             if let path = self.logits { try FloatFile.write(result.labelLogits, to: path) }
             Console.write(self.json ? report.json(result) : report.text(result))
         }
@@ -108,7 +108,7 @@ struct BenchCommand: ParsableCommand {
         let config = try Qwen2Config.shape(named: shape)
         let critic = try Qwen2Critic(
             random: config, seed: 1, threads: threads, windowTokens: windowTokens ?? config.trainedWindowTokens,
-            precision: precision ?? .f32, group: self.group)
+            packing: Packing(precision ?? .f32, group: self.group))
         return (critic, shape)
     }
 }

@@ -47,6 +47,7 @@ extension CPRSError.Code {
         case .invalidArgument, .budgetTooSmall: 64
         case .invalidText: 65
         case .notFound, .modelUnusable: 66
+        case .notWritten: 74
         default: 70
         }
     }

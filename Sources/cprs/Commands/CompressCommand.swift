@@ -6,7 +6,6 @@ internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSSegmentation
 internal import CPRSTensors
-internal import CPRSWire
 
 struct CompressCommand: ParsableCommand {
     enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
@@ -132,8 +131,7 @@ struct CompressCommand: ParsableCommand {
             precision: self.precisionOptions.precision)
         self.reportPacking(model)
         // A folder's digest reads all weights, and only a receipt needs it.
-        var digest = model.digest ?? ""
-        if digest.isEmpty, receipt != nil { digest = try ModelDigest.sha256(folder: path) }
+        let digest = receipt == nil ? "" : try model.source.digest()
         output.model = ModelIdentity(name: model.name, sha256: digest)
         return model
     }

@@ -1,5 +1,5 @@
 internal import CPRSCore
-internal import CPRSWire
+internal import CPRSDigest
 internal import Glibc
 internal import Synchronization
 

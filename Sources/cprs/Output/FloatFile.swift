@@ -5,7 +5,7 @@ internal import Glibc
 enum FloatFile {
     /// Writes or replaces the file.
     ///
-    /// - Throws: `invalidArgument` if it cannot be written.
+    /// - Throws: `notWritten` if it cannot be written.
     static func write(_ values: [Float], to path: String) throws(CPRSError) {
         let bits = values.map(\.bitPattern.littleEndian)
         guard let file = fopen(path, "wb") else { throw Self.failure(path) }
@@ -14,6 +14,6 @@ enum FloatFile {
     }
 
     private static func failure(_ path: String) -> CPRSError {
-        CPRSError(code: .invalidArgument, message: "\(path) cannot be written (\(String(cString: strerror(errno))))")
+        CPRSError(code: .notWritten, message: "\(path) cannot be written (\(String(cString: strerror(errno))))")
     }
 }

@@ -1,6 +1,6 @@
 internal import CPRSCore
+internal import CPRSDigest
 internal import CPRSJSON
-internal import CPRSWire
 
 /// Says which input, which output and which model belong together; `cprs verify` checks it without a model.
 ///

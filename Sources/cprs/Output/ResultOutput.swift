@@ -1,6 +1,6 @@
 internal import CPRSCore
+internal import CPRSDigest
 internal import CPRSEngine
-internal import CPRSWire
 internal import Synchronization
 
 /// Prints a result while its decisions come in: kept pieces, what lies between them, progress; remembers what a receipt

@@ -1,3 +1,4 @@
+internal import CPRSRuntime
 internal import CPRSTensors
 internal import Logging
 

@@ -6,7 +6,6 @@ internal import CPRSScheduler
 internal import CPRSSegmentation
 internal import CPRSTensors
 internal import CPRSTokenizer
-internal import CPRSWire
 
 /// A model that was opened, checked and handed to the scheduler's thread.
 struct OpenedModel: Sendable {
@@ -27,13 +26,12 @@ struct OpenedModel: Sendable {
     ///   `invalidArgument` for a precision that a packed file was not made for.
     static func open(_ choice: ModelChoice) throws(CPRSError) -> OpenedModel {
         let loaded = try choice.load()
-        let check = try SelfCheck.run(loaded, path: choice.path)
-        var digest = loaded.digest
-        if digest == nil { digest = try ModelDigest.sha256(folder: choice.path) }
-        let (name, tokenizer, presets, lexicon) = (loaded.name, loaded.tokenizer, loaded.presets, loaded.lexicon)
+        let check = try SelfCheck.run(loaded)
+        let digest = try loaded.source.digest()
+        let (name, tokenizer, presets, lexicon) = (loaded.name, loaded.tokenizer, loaded.presets, try loaded.lexicon())
         let precision = loaded.critic.precision
         return OpenedModel(
-            name: name, sha256: digest ?? "", precision: precision, tokenizer: tokenizer, presets: presets,
+            name: name, sha256: digest, precision: precision, tokenizer: tokenizer, presets: presets,
             lexicon: lexicon, critic: SharedCritic(loaded.critic), check: check)
     }
 }

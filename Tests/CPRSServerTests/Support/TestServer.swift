@@ -11,10 +11,10 @@ internal import SwiftProtobuf
 
 /// A service in this process, over a transport without sockets.
 enum TestServer {
-    static let tokenizer = try? Tokenizer(folder: SharedData.defaultModel)
+    static let tokenizer = try? Tokenizer(folder: SharedData.modelFolder)
 
     static func model(_ scoring: any WindowScoring) throws -> ServedModel {
-        let tokenizer = try Self.tokenizer ?? Tokenizer(folder: SharedData.defaultModel)
+        let tokenizer = try Self.tokenizer ?? Tokenizer(folder: SharedData.modelFolder)
         return ServedModel(
             name: "fake", sha256: String(repeating: "0", count: 64), tokenizer: tokenizer,
             limits: FakeCritic().limits, presets: Preset.all, lexicon: try Self.lexicon(tokenizer.vocabularySize),

@@ -1,3 +1,4 @@
+internal import CPRSCore
 internal import Crypto
 
 /// A SHA-256 that is fed piece by piece.
@@ -19,6 +20,12 @@ package struct SHA256Digest: Sendable {
         if isDone == nil { Array(bytes).withUnsafeBytes { self.state.update(bufferPointer: $0) } }
     }
 
+    /// Takes the next bytes, wherever they lie.
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { self.state.update(bufferPointer: bytes) }
+
     /// The digest of the bytes so far, `byteCount` of them.
     package func finalized() -> [UInt8] { Array(self.state.finalize()) }
+
+    /// The same as 64 hexadecimal digits.
+    package func hexadecimal() -> String { Hexadecimal.digits(self.finalized()) }
 }

@@ -1,7 +1,7 @@
-internal import CPRSWire
+internal import CPRSDigest
 internal import Testing
 
-@Suite struct DigestTests {
+@Suite struct SHA256DigestTests {
     @Test("the digest of \"abc\" is the standard's, however it is fed")
     func knownAnswer() {
         // FIPS 180-4, example.
@@ -9,16 +9,16 @@ internal import Testing
         for pieces in [["abc"], ["a", "bc"], ["", "ab", "c", ""]] {
             var digest = SHA256Digest()
             for piece in pieces { digest.update(Array(piece.utf8)) }
-            let hex = digest.finalized().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-            #expect(hex == expected)
+            #expect(digest.hexadecimal() == expected)
         }
     }
 
-    @Test("a sequence without contiguous storage gives the same digest")
-    func lazySequence() {
-        var (plain, lazy) = (SHA256Digest(), SHA256Digest())
+    @Test("a sequence without contiguous storage, and memory that somebody owns, give the same digest")
+    func otherSequences() {
+        var (plain, lazy, raw) = (SHA256Digest(), SHA256Digest(), SHA256Digest())
         plain.update(Array("abc".utf8))
         lazy.update("abc".utf8.lazy.map { $0 })
-        #expect(plain.finalized() == lazy.finalized())
+        Array("abc".utf8).withUnsafeBytes { raw.update($0) }
+        #expect(plain.finalized() == lazy.finalized() && plain.finalized() == raw.finalized())
     }
 }
