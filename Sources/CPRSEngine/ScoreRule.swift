@@ -2,7 +2,7 @@ internal import CPRSCore
 internal import CPRSPatterns
 internal import CPRSSegmentation
 
-/// Our own decoding: a unit (token, word, sentence, line, paragraph) is kept when its score passes the threshold, when
+/// Our own decoding: a unit (token, word, sentence, line, record, paragraph) is kept when its score passes the threshold, when
 /// it is among the best that fit the budget, or when a pattern of the caller matches in it.
 struct ScoreRule: DecisionRule {
     private let threshold: Float?
@@ -39,7 +39,7 @@ struct ScoreRule: DecisionRule {
         switch unit {
         case .token: self.tokenUnits = TokenUnits()
         case .sentence: break
-        case .word, .line, .paragraph: self.splitter = UnitSplitter(unit)
+        case .word, .line, .paragraph, .record: self.splitter = UnitSplitter(unit)
         }
         self.scorer =
             words.map { UnitScorer(request.aggregation, query: $0.query, lexicon: $0.lexicon) }
@@ -147,7 +147,7 @@ extension CompressionRequest {
         if self.unit != self.granularity { return .best }
         switch self.granularity {
         case .token, .word, .sentence: return .mean
-        case .line, .paragraph: return .bestMean(of: Self.evidenceTokens)
+        case .line, .paragraph, .record: return .bestMean(of: Self.evidenceTokens)
         }
     }
 
@@ -156,7 +156,7 @@ extension CompressionRequest {
     var canMatchWords: Bool {
         switch self.granularity {
         case .token, .word: false
-        case .sentence, .line, .paragraph: self.decoding == .default && self.matchesWords
+        case .sentence, .line, .paragraph, .record: self.decoding == .default && self.matchesWords
         }
     }
 

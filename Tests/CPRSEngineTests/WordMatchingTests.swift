@@ -20,7 +20,7 @@ struct WordMatchingTests {
         return Lexicon(table: table, weights: weights)
     }
 
-    static let large: [Granularity] = [.sentence, .line, .paragraph]
+    static let large: [Granularity] = [.sentence, .line, .paragraph, .record]
 
     @Test(
         "any chunking and window gives the decisions of the whole text", arguments: Self.large,

@@ -120,7 +120,7 @@ struct LexicalTests {
             ([0.5], [0], [0], "class must be"), ([-2], [0], [0], "(got -2.0 in row 0)"),
             ([1e9], [0], [0], "class must be"), ([0], [-1], [0], "idf must be in 0...40 (got -1.0 in row 0)"),
             ([0], [.infinity], [0], "idf must be"),
-            ([0], [0], [4], "shape must be a whole number in 0...3 (got 4.0 in row 0)"),
+            ([0], [0], [8], "shape must be a whole number in 0...7 (got 8.0 in row 0)"),
             ([0], [], [0], "one row per token (got 1, 0, 1, 1 and 1)"), ([], [], [], "one row per token"),
         ])
     func tables(classes: [Float], idf: [Float], shapes: [Float], words: String) throws {

@@ -13,13 +13,14 @@ package struct QueryWords: Sendable {
 
     /// Collects the words of a question.
     package init(_ query: [TokenID], table: LexicalTable) {
-        var found: [(key: WordKey, idf: Double)] = []
+        var found: [FoundWord] = []
         var known: Set<WordKey> = []
-        var word = OpenWord()
+        var reader = WordReader()
         for id in query + [-1] {
             // An id that is no token ends the last word.
-            if let (key, idf) = word.append(table[id], in: table), known.insert(key).inserted {
-                found.append((key, idf))
+            let closed = reader.append(table[id], in: table)
+            for word in [closed.word, closed.compound].compactMap({ $0 }) where known.insert(word.key).inserted {
+                found.append(word)
             }
         }
         if found.count > Self.maxWords {
@@ -35,54 +36,13 @@ package struct QueryWords: Sendable {
     package var isEmpty: Bool { self.totalIDF <= 0 }
 }
 
-/// What words are compared by.
-enum WordKey: Hashable, Sendable {
-    /// A token's word.
-    case known(Int32)
-    /// A word that no token spells.
-    case spelled(Spelling)
-}
-
-/// A word while its tokens arrive.
-struct OpenWord: Sendable {
-    private var tokens = 0
-    private var first = LexicalTable.Entry.none
-    private var last = LexicalTable.Entry.none
-    private var spelling = Spelling()
-    private var idf = 0.0
-
-    /// Takes the next token; gives the word before it if the token does not continue that.
-    mutating func append(_ entry: LexicalTable.Entry, in table: LexicalTable) -> (WordKey, idf: Double)? {
-        let continues = self.tokens > 0 && self.last.extends && entry.isWord && entry.joins
-        let word = continues ? nil : self.close(in: table)
-        if entry.isWord {
-            if self.tokens == 0 { self.first = entry }
-            self.tokens += 1
-            self.last = entry
-            self.spelling.append(entry.spelling)
-            self.idf += Double(entry.idf)
-        }
-        return word
-    }
-
-    /// Ends the word; nil if there is none. A word of several tokens that none spells is as rare as all of them together.
-    mutating func close(in table: LexicalTable) -> (WordKey, idf: Double)? {
-        guard self.tokens > 0 else { return nil }
-        defer { self = OpenWord() }
-        if let known = self.tokens == 1 ? self.first : table[self.spelling] {
-            return (.known(known.wordClass), Double(known.idf))
-        }
-        return (.spelled(self.spelling), min(self.idf, table.greatestIDF))
-    }
-}
-
 /// Finds a question's words in a stream of tokens, unit by unit.
 ///
 /// - Complexity: O(1) per token, one or two look-ups per word, no allocation.
 struct WordMatcher: Sendable {
     private let table: LexicalTable
     private let bits: [WordKey: Int]
-    private var word = OpenWord()
+    private var reader = WordReader()
     private var found: UInt64 = 0
 
     init(_ query: QueryWords, table: LexicalTable) {
@@ -90,18 +50,17 @@ struct WordMatcher: Sendable {
         self.bits = query.bits
     }
 
-    mutating func append(_ id: TokenID) {
-        if let (key, _) = self.word.append(self.table[id], in: self.table) { self.note(key) }
-    }
+    mutating func append(_ id: TokenID) { self.note(self.reader.append(self.table[id], in: self.table)) }
 
     /// The words since the last call, one bit each; a word never reaches over the end of a unit.
     mutating func takeUnit() -> UInt64 {
-        if let (key, _) = self.word.close(in: self.table) { self.note(key) }
+        self.note(self.reader.close(in: self.table))
         defer { self.found = 0 }
         return self.found
     }
 
-    private mutating func note(_ key: WordKey) {
-        if let bit = self.bits[key] { self.found |= 1 << UInt64(bit) }
+    private mutating func note(_ closed: WordReader.Closed) {
+        if let word = closed.word, let bit = self.bits[word.key] { self.found |= 1 << UInt64(bit) }
+        if let compound = closed.compound, let bit = self.bits[compound.key] { self.found |= 1 << UInt64(bit) }
     }
 }
