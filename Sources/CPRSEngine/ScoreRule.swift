@@ -26,14 +26,13 @@ struct ScoreRule: DecisionRule {
 
     /// - Parameters:
     ///   - defaultThreshold: least score of a kept unit when neither the caller nor a budget sets a bound.
-    ///   - words: the question's words and the lexicon they were looked up in, to match in every unit; has its own default
-    ///     threshold.
+    ///   - words: what to match in every unit; has its own default threshold.
     init(
         _ request: CompressionRequest, patterns: PatternSet, defaultThreshold: Float,
-        words: (query: QueryWords, lexicon: Lexicon)?
+        words: WordEvidence?
     ) {
         let unit = request.unit
-        let leastScore = words?.lexicon.weights.threshold ?? defaultThreshold
+        let leastScore = words?.weights.threshold ?? defaultThreshold
         self.budget = request.budget
         self.threshold = request.threshold ?? (request.budget == nil ? leastScore : nil)
         switch unit {
@@ -42,7 +41,7 @@ struct ScoreRule: DecisionRule {
         case .word, .line, .paragraph, .record: self.splitter = UnitSplitter(unit)
         }
         self.scorer =
-            words.map { UnitScorer(request.aggregation, query: $0.query, lexicon: $0.lexicon) }
+            words.map { UnitScorer(request.aggregation, query: $0.query, table: $0.table, weights: $0.weights) }
             ?? UnitScorer(request.aggregation)
         self.search = patterns.isEmpty ? nil : PatternSearch(patterns)
         self.merger = SpanMerger(granularity: unit, minTokens: request.minSpanTokens ?? 0, tags: request.tags)

@@ -13,23 +13,23 @@ private enum Tiny {
     static let shapes: [Float] = [0, 0, 0, 2, 0, 0, 0, 3, 3, 0]
 
     static let weights = LexicalWeights(
-        bias: -4, critic: 0.5, best: 0.25, matched: 0.125, covered: 6, nearby: 3, length: 0.5, decay: 0.5,
+        bias: -4, critic: 0.5, best: 0.25, matched: 0.125, covered: 6, nearby: 3, strongest: 0, format: 0, length: 0.5, decay: 0.5,
         threshold: 0.5)
 
-    static func lexicon(_ weights: LexicalWeights = Self.weights) throws -> Lexicon {
+    static func table() throws -> LexicalTable {
         let letters = Self.classes.map { _ in Float(1) }
-        let table = try LexicalTable(
+        return try LexicalTable(
             classes: Self.classes, idf: Self.idf, shapes: Self.shapes, spellings: Self.classes.map { $0 + 1 },
             letters: letters, name: "table")
-        return Lexicon(table: table, weights: weights)
     }
 
     /// One byte per token; every unit gets `score` at each token.
     static func units(
         _ units: [[TokenID]], query: [TokenID], weights: LexicalWeights = Self.weights, score: Float = 0.5
     ) throws -> [ScoredUnit] {
-        let lexicon = try Self.lexicon(weights)
-        var scorer = UnitScorer(.mean, query: QueryWords(query, table: lexicon.table), lexicon: lexicon)
+        let table = try Self.table()
+        var scorer = UnitScorer(
+            .mean, query: QueryWords(query, table: table), table: table, weights: weights)
         var offset = 0
         var out: [ScoredUnit] = []
         for unit in units {
@@ -93,8 +93,8 @@ struct LexicalTests {
         let table = try LexicalTable(
             classes: classes, idf: classes.map { $0 / 10 }, shapes: classes.map { _ in 0 }, spellings: classes,
             letters: classes.map { _ in 1 }, name: "t")
-        let lexicon = Lexicon(table: table, weights: Tiny.weights)
-        var scorer = UnitScorer(.mean, query: QueryWords((0..<100).map { TokenID($0) }, table: table), lexicon: lexicon)
+        var scorer = UnitScorer(
+            .mean, query: QueryWords((0..<100).map { TokenID($0) }, table: table), table: table, weights: Tiny.weights)
         scorer.append(
             (0..<100).map { ScoredToken(token: Token(id: TokenID($0), bytes: $0..<$0 + 1), label: .inside, score: 0.5) }
         )
@@ -146,14 +146,14 @@ struct LexicalTests {
             classes: floats(fields["class"]), idf: floats(fields["idf"]), shapes: floats(fields["shape"]),
             spellings: floats(fields["spelling"]), letters: floats(fields["letters"]), name: file)
         let weights = floats(fields["weights"]).map(Double.init)
-        let lexicon = Lexicon(
-            table: table,
-            weights: LexicalWeights(
-                bias: weights[0], critic: weights[1], best: weights[2], matched: weights[3], covered: weights[4],
-                nearby: weights[5], length: weights[6], decay: weights[7], threshold: 0.5))
+        let lexicalWeights = LexicalWeights(
+            bias: weights[0], critic: weights[1], best: weights[2], matched: weights[3], covered: weights[4],
+            nearby: weights[5], strongest: weights[6], format: weights[7], length: weights[8], decay: weights[9],
+            threshold: 0.5)
         for (number, item) in cases.enumerated() {
             let object = try #require(item.object)
-            var scorer = UnitScorer(.mean, query: QueryWords(ids(object["query"]), table: table), lexicon: lexicon)
+            let words = QueryWords(ids(object["query"]), format: ids(object["format"]), table: table)
+            var scorer = UnitScorer(.mean, query: words, table: table, weights: lexicalWeights)
             let keep = floats(object["keep"])
             let tokens = ids(object["ids"]).enumerated().map {
                 ScoredToken(token: Token(id: $1, bytes: $0..<$0 + 1), label: .inside, score: keep[$0])

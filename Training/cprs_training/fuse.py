@@ -1,72 +1,81 @@
 """Fits how a critic's scores and word matches become one probability, and adds both to an exported model folder.
 
-Fitted on the train split only; the default threshold is the one that keeps few tokens where there is no evidence, on
-held-out windows. The features are those of `LexicalFusion` in the engine, in the same order.
+One regression for each task, fitted on the train split only; the default thresholds are chosen on held-out texts. The
+features are those of `LexicalFusion` in the engine.
 """
 
+import bisect
 import json
 import random
+import re
 
 import numpy as np
 import torch
 
-from . import corpus, heldout, lexical
+from . import corpus, fusion_items, heldout, lexical
 from .critic import OUTSIDE
-from .evaluate import gold_sentences, instruction, sentence_tokens, window_logits
-from .prompts import prompt_ids
+from .evaluate import gold_sentences, instruction, window_logits
+from .prompts import INSTRUCTIONS, prompt_ids
 
-FEATURES = ("critic", "best", "matched", "covered", "nearby", "length")
+FEATURES = ("critic", "best", "matched", "covered", "nearby", "strongest", "format", "length")
+# Tasks with weights of their own; the first one's serve all others.
+TASKS = ("fact", "needle", "pair", "chain")
 USUAL_TOKENS = 30
+# In a record, one stretch of this many tokens is reason enough, as in the engine.
+EVIDENCE_TOKENS = 12
 MARGIN = 1e-6
 DECAY = 0.6
 PENALTY = 1e-3
 # Kept share of tokens at the default threshold in windows that hold no evidence, and about how long a window is.
 KEPT_WITHOUT_EVIDENCE = 0.008
 WINDOW_TOKENS = 900
-# Items per file of the train split: questions whose evidence shares words with them. Synthetic ones are the needles.
-FIT_ITEMS = {
-    "squad_dev": 110,
-    "hotpotqa": 40,
-    "selqa": 40,
-    "2wikimultihopqa": 20,
-    "musique": 20,
-    "nq_open_oracle": 40,
-    "squadshifts_reddit": 10,
-    "cmrc2018": 24,
-    "drcd": 12,
-    "jaquad": 24,
-}
-FIT_NEEDLES = 10
+# Where a task's evidence stands apart from all else, the threshold lies between the two.
+STATED_GOLD_SHARE, STATED_OTHER_SHARE = 0.005, 0.9995
 THRESHOLD_ITEMS = {"squad": 24, "hotpot": 6, "selqa": 6, "zh": 6, "ja": 6}
-THRESHOLD_SEED = 23
+SEED, THRESHOLD_SEED = 5, 23
+RECORD_END = re.compile(r"\n+|(?<=[\"\]}0-9]),[ \t]*(?=[\"\[{])")
 
 
-def fit_items(corpus_folder, share, seed=5):
-    """Haystacks as the held-out ones, from the train split."""
-    rng, items = random.Random(seed), []
-    for file, count in FIT_ITEMS.items():
-        rows = [row for row in corpus.read_lines(f"{corpus_folder}/train/{file}.jsonl.xz") if row["evidence"]]
-        items += heldout.haystack_items(rows, file, rows[0]["lang"], max(1, round(count * share)), rng)
-    for family in ("needle", "passkey"):
-        count = max(1, round(FIT_NEEDLES * share))
-        items += heldout.synthetic_items(corpus_folder, family, count, rng, split="train")
-    return items
+def fit_items(folder, task, share, seed=SEED):
+    rng = random.Random(f"{seed}-{task}")
+    return fusion_items.questions(folder, share, rng) if task == "fact" else fusion_items.made(folder, task, share, rng)
+
+
+def threshold_items(folder, task, share):
+    if task == "fact":
+        return heldout.build(folder, THRESHOLD_ITEMS, families=tuple(THRESHOLD_ITEMS), seed=THRESHOLD_SEED)
+    return fusion_items.made(folder, task, 0.3 * share, random.Random(f"{THRESHOLD_SEED}-{task}"), split="eval")
 
 
 class Scored:
-    """An item's sentences: features [S, 6], gold [S], tokens of each [S]."""
+    """An item's units: features [S, 8], gold [S], tokens of each [S]."""
 
     def __init__(self, model, tokenizer, table, item):
         encoding = tokenizer.encode(item.text)
-        sentences, ranges = sentence_tokens(item.text, item.lang, encoding.offsets)
-        prompt = prompt_ids(tokenizer, instruction(model, item.task), item.query)
-        logits = window_logits(model, prompt, encoding.ids, ranges, model.config["cprs_window_tokens"])
+        units, ranges = unit_tokens(item, encoding.offsets)
+        words = instruction(model, item.task)
+        logits = window_logits(model, prompt_ids(tokenizer, words, item.query), encoding.ids, ranges, model.config["cprs_window_tokens"])
         keep = (1 - logits.softmax(-1)[:, OUTSIDE]).numpy()
-        gold = set(gold_sentences(item, sentences))
+        gold = set(gold_sentences(item, units))
         self.item, self.ranges = item, ranges
         self.gold = np.array([index in gold for index in range(len(ranges))], float)
         self.tokens = np.array([end - start for start, end in ranges])
-        self.features = features(table, tokenizer.encode(item.query).ids, encoding.ids, ranges, keep)
+        form = tokenizer.encode("\n".join(lexical.formats(INSTRUCTIONS[item.task][0]))).ids
+        query = lexical.query_words(table, tokenizer.encode(item.query).ids, form)
+        self.features = features(table, query, encoding.ids, ranges, keep, stretch=EVIDENCE_TOKENS if item.task == "pair" else None)
+
+
+def unit_tokens(item, offsets):
+    """Character ranges of sentences, or of records for pairs, and their token ranges; those without a token are left out."""
+    if item.task == "pair":
+        ends = [match.end() for match in RECORD_END.finditer(item.text)]
+        characters = list(zip([0, *ends], [*ends, len(item.text)]))
+    else:
+        characters = corpus.sentence_ranges(item.text, item.lang)
+    ends = [end for _, end in offsets]
+    pairs = [((start, end), (bisect.bisect_right(ends, start), bisect.bisect_right(ends, end))) for start, end in characters]
+    pairs = [pair for pair in pairs if pair[1][0] < pair[1][1]]
+    return [characters for characters, _ in pairs], [tokens for _, tokens in pairs]
 
 
 def logit(probability):
@@ -74,25 +83,36 @@ def logit(probability):
     return np.log(clipped / (1 - clipped))
 
 
-def features(table, query_ids, ids, sentences, keep, decay=DECAY):
-    """[S, 6] in the order of FEATURES; keep [tokens]: the critic's P(keep). None if the question has no words."""
-    query = lexical.query_words(table, query_ids)
-    idf = np.array(list(query.values()))
-    if idf.sum() <= 0:
+def features(table, query, ids, units, keep, decay=DECAY, stretch=None):
+    """[S, 8] in the order of FEATURES; keep [tokens]: the critic's P(keep). None if the question has no words.
+
+    stretch: the critic's score of a unit is its best mean over so many tokens; None: over all.
+    """
+    idf, total = query.idf, query.idf.sum()
+    if total <= 0:
         return None
-    found = lexical.matches(table, query, ids, sentences)
+    found = lexical.matches(table, query, ids, units)
     matched = (found * idf).sum(1)
     return np.stack(
         [
-            logit(np.array([keep[start:end].mean() for start, end in sentences])),
-            logit(np.array([keep[start:end].max() for start, end in sentences])),
+            logit(np.array([best_mean(keep[start:end], stretch) for start, end in units])),
+            logit(np.array([keep[start:end].max() for start, end in units])),
             matched,
-            matched / idf.sum(),
-            (lexical.nearby(found, decay) * idf).sum(1) / idf.sum(),
-            np.log(np.array([end - start for start, end in sentences]) / USUAL_TOKENS),
+            matched / total,
+            (lexical.nearby(found, decay) * idf).sum(1) / total,
+            (found * idf).max(1) / idf.max(),
+            (found * query.format_idf).sum(1) / max(query.format_idf.sum(), MARGIN),
+            np.log(np.array([end - start for start, end in units]) / USUAL_TOKENS),
         ],
         axis=1,
     )
+
+
+def best_mean(values, stretch):
+    if stretch is None or len(values) <= stretch:
+        return values.mean()
+    sums = np.concatenate([[0], np.cumsum(values, dtype=float)])
+    return (sums[stretch:] - sums[:-stretch]).max() / stretch
 
 
 def regression(x, y, weights):
@@ -145,11 +165,22 @@ def kept_without_evidence(scored, coefficients, constant, threshold):
 
 
 def choose_threshold(scored, coefficients, constant):
-    """The least threshold, in steps of 0.01, that keeps at most KEPT_WITHOUT_EVIDENCE of the tokens without evidence."""
+    """The least threshold, in steps of 0.01, that keeps at most KEPT_WITHOUT_EVIDENCE of the tokens without evidence.
+
+    If nearly all evidence scores higher still, halfway (in logits) between it and nearly all else.
+    """
+    least = 1.0
     for threshold in np.arange(0.01, 1, 0.01):
         if kept_without_evidence(scored, coefficients, constant, threshold) <= KEPT_WITHOUT_EVIDENCE:
-            return round(float(threshold), 2)
-    return 1.0
+            least = round(float(threshold), 2)
+            break
+    scores = np.concatenate([probabilities(one, coefficients, constant) for one in scored])
+    is_gold = np.concatenate([one.gold for one in scored]) > 0
+    evidence, other = np.quantile(scores[is_gold], STATED_GOLD_SHARE), np.quantile(scores[~is_gold], STATED_OTHER_SHARE)
+    if evidence <= max(least, other):
+        return least
+    middle = (logit(evidence) + logit(max(least, other))) / 2
+    return round(float(1 / (1 + np.exp(-middle))), 2)
 
 
 def at_threshold(scored, coefficients, constant, threshold):
@@ -170,27 +201,33 @@ def reliability(scored, coefficients, constant, edges=(0, 0.05, 0.1, 0.2, 0.4, 0
 
 
 def fuse(model, tokenizer, corpus_folder, folder, share):
-    """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the threshold by."""
+    """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the thresholds by."""
     model.eval()
     table = lexical.build(tokenizer, corpus_folder)
     table.save(folder)
-    scored = [Scored(model, tokenizer, table, item) for item in fit_items(corpus_folder, share)]
-    items = heldout.build(corpus_folder, THRESHOLD_ITEMS, families=tuple(THRESHOLD_ITEMS), seed=THRESHOLD_SEED)
-    finish(scored, [Scored(model, tokenizer, table, item) for item in items], folder)
+    fields = {}
+    for task in TASKS:
+        print(f"{task}:", flush=True)
+        items = fit_items(corpus_folder, task, share), threshold_items(corpus_folder, task, share)
+        scored, held_out = ([Scored(model, tokenizer, table, item) for item in part] for part in items)
+        fields[task] = finish(scored, held_out)
+    path = folder / "config.json"
+    rest = {task: fields[task] for task in TASKS[1:]}
+    config = json.loads(path.read_text()) | {"cprs_lexical": {**fields[TASKS[0]], "tasks": rest}}
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def finish(scored, held_out, folder):
-    """Fits, chooses the threshold, writes `cprs_lexical` into the folder's config and prints the held-out figures."""
+def finish(scored, held_out):
+    """Fits, chooses the threshold and prints the held-out figures -> the fields of a task."""
     scored, held_out = ([one for one in ones if one.features is not None] for ones in (scored, held_out))
     coefficients, constant = fit(scored)
     threshold = choose_threshold(held_out, coefficients, constant)
     fields = {"bias": constant, **dict(zip(FEATURES, coefficients.tolist())), "decay": DECAY, "threshold": threshold}
-    path = folder / "config.json"
-    config = json.loads(path.read_text()) | {"cprs_lexical": {name: round(value, 6) for name, value in fields.items()}}
-    path.write_text(json.dumps(config, indent=2) + "\n")
-    print(json.dumps(config["cprs_lexical"]))
+    fields = {name: round(value, 6) for name, value in fields.items()}
+    print(json.dumps(fields))
     gold, kept = at_threshold(held_out, coefficients, constant, threshold)
-    print(f"held out: {gold:.1f}% of the gold sentences in {kept:.2f}% of the tokens")
+    print(f"held out: {gold:.1f}% of the gold units in {kept:.2f}% of the tokens")
     print(f"windows without evidence: {100 * kept_without_evidence(held_out, coefficients, constant, threshold):.2f}% of the tokens")
     for mean, share, count in reliability(held_out, coefficients, constant):
-        print(f"P(keep) {mean:.2f}: {share:.2f} gold of {count} sentences")
+        print(f"P(keep) {mean:.2f}: {share:.2f} gold of {count} units", flush=True)
+    return fields

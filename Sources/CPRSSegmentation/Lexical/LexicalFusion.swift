@@ -20,6 +20,10 @@ package struct LexicalWeights: Hashable, Sendable {
     package var covered: Double
     /// Times the share of the question's idf that is only in units nearby.
     package var nearby: Double
+    /// Times the idf of the rarest of the question's words in the unit, over that of its rarest word.
+    package var strongest: Double
+    /// Times the share of the idf of the instruction's format that is in the unit.
+    package var format: Double
     /// Times the logarithm of the unit's tokens over ``LexicalFusion/usualTokens``.
     package var length: Double
     /// What a word still counts one unit further away, 0..<1.
@@ -28,8 +32,8 @@ package struct LexicalWeights: Hashable, Sendable {
     package var threshold: Float
 
     package init(
-        bias: Double, critic: Double, best: Double, matched: Double, covered: Double, nearby: Double, length: Double,
-        decay: Double, threshold: Float
+        bias: Double, critic: Double, best: Double, matched: Double, covered: Double, nearby: Double, strongest: Double,
+        format: Double, length: Double, decay: Double, threshold: Float
     ) {
         self.bias = bias
         self.critic = critic
@@ -37,6 +41,8 @@ package struct LexicalWeights: Hashable, Sendable {
         self.matched = matched
         self.covered = covered
         self.nearby = nearby
+        self.strongest = strongest
+        self.format = format
         self.length = length
         self.decay = decay
         self.threshold = threshold
@@ -46,12 +52,19 @@ package struct LexicalWeights: Hashable, Sendable {
 /// A table and the weights that go with it: what a model brings for word matching.
 package struct Lexicon: Sendable {
     package let table: LexicalTable
-    package let weights: LexicalWeights
+    /// For tasks without weights of their own.
+    private let weights: LexicalWeights
+    private let weightsOfTasks: [String: LexicalWeights]
 
-    package init(table: LexicalTable, weights: LexicalWeights) {
+    /// - Parameter tasks: weights of single tasks, by the names of their presets.
+    package init(table: LexicalTable, weights: LexicalWeights, tasks: [String: LexicalWeights] = [:]) {
         self.table = table
         self.weights = weights
+        self.weightsOfTasks = tasks
     }
+
+    /// The weights for a task.
+    package func weights(for task: String) -> LexicalWeights { self.weightsOfTasks[task] ?? self.weights }
 }
 
 /// Replaces units' scores by the probability that critic and word matches give together, one unit behind the input.
@@ -68,8 +81,7 @@ struct LexicalFusion: Sendable {
     private static let margin = 1e-6
 
     private let weights: LexicalWeights
-    private let idf: [Double]
-    private let totalIDF: Double
+    private let query: QueryWords
     /// What each word counts for the unit that waits: 1 if it was in the unit before.
     private var recent: [Double]
     private var waiting: ScoredUnit?
@@ -78,8 +90,7 @@ struct LexicalFusion: Sendable {
     init(_ query: QueryWords, weights: LexicalWeights) {
         precondition(!query.isEmpty, "a question without words has nothing to match")
         self.weights = weights
-        self.idf = query.idf
-        self.totalIDF = query.totalIDF
+        self.query = query
         self.recent = Array(repeating: 0, count: query.idf.count)
     }
 
@@ -96,15 +107,20 @@ struct LexicalFusion: Sendable {
     private mutating func fuseWaiting(next: UInt64) -> ScoredUnit? {
         guard var unit = self.waiting else { return nil }
         self.waiting = nil
+        let idf = self.query.idf
         var matched = 0.0
+        var strongest = 0.0
+        var format = 0.0
         var nearby = 0.0
-        for word in self.idf.indices {
+        for word in idf.indices {
             let bit: UInt64 = 1 << UInt64(word)
             if unit.words & bit != 0 {
-                matched += self.idf[word]
+                matched += idf[word]
+                strongest = max(strongest, idf[word])
+                format += self.query.formatIDF[word]
                 self.recent[word] = 1
             } else {
-                nearby += self.idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
+                nearby += idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
                 self.recent[word] *= self.weights.decay
             }
         }
@@ -113,8 +129,10 @@ struct LexicalFusion: Sendable {
         logit += weights.critic * Self.logit(unit.score)
         logit += weights.best * Self.logit(unit.bestScore)
         logit += weights.matched * matched
-        logit += weights.covered * (matched / self.totalIDF)
-        logit += weights.nearby * (nearby / self.totalIDF)
+        logit += weights.covered * (matched / self.query.totalIDF)
+        logit += weights.nearby * (nearby / self.query.totalIDF)
+        logit += weights.strongest * (strongest / self.query.greatestIDF)
+        if self.query.totalFormatIDF > 0 { logit += weights.format * (format / self.query.totalFormatIDF) }
         logit += weights.length * log(Double(max(1, unit.tokens)) / Self.usualTokens)
         unit.score = Float(1 / (1 + exp(-logit)))
         return unit

@@ -1,40 +1,4 @@
-package import CPRSCore
-
-/// The distinct words of a question and how rare each is.
-package struct QueryWords: Sendable {
-    /// Words of one question that can be told apart: one bit each. The rarest are kept.
-    package static let maxWords = 64
-
-    /// Inverse document frequency of each word, 0 or more; a word's index is its bit.
-    let idf: [Double]
-    /// Sum of `idf`.
-    let totalIDF: Double
-    let bits: [WordKey: Int]
-
-    /// Collects the words of a question.
-    package init(_ query: [TokenID], table: LexicalTable) {
-        var found: [FoundWord] = []
-        var known: Set<WordKey> = []
-        var reader = WordReader()
-        for id in query + [-1] {
-            // An id that is no token ends the last word.
-            let closed = reader.append(table[id], in: table)
-            for word in [closed.word, closed.compound].compactMap({ $0 }) where known.insert(word.key).inserted {
-                found.append(word)
-            }
-        }
-        if found.count > Self.maxWords {
-            let rarest = found.indices.sorted { (found[$1].idf, $0) < (found[$0].idf, $1) }
-            found = rarest.prefix(Self.maxWords).sorted().map { found[$0] }
-        }
-        self.idf = found.map(\.idf)
-        self.totalIDF = self.idf.reduce(0, +)
-        self.bits = Dictionary(uniqueKeysWithValues: found.enumerated().map { ($1.key, $0) })
-    }
-
-    /// Whether there is nothing to match.
-    package var isEmpty: Bool { self.totalIDF <= 0 }
-}
+internal import CPRSCore
 
 /// Finds a question's words in a stream of tokens, unit by unit.
 ///

@@ -6,6 +6,8 @@ enum WordKey: Hashable, Sendable {
     case spelled(Spelling)
     /// Words joined by hyphens, dots, slashes or at signs, by the letters of all.
     case compound(Spelling)
+
+    var isKnown: Bool { if case .known = self { true } else { false } }
 }
 
 struct FoundWord: Sendable {
