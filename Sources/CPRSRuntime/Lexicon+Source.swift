@@ -77,8 +77,8 @@ extension LexicalWeights {
         }
         self.init(
             bias: try weight("bias"), critic: try weight("critic"), best: try weight("best"),
-            matched: try weight("matched"), covered: try weight("covered"), nearby: try weight("nearby"),
-            strongest: try weight("strongest"), format: try weight("format"), length: try weight("length"),
+            covered: try weight("covered"), complete: try weight("complete"), nearby: try weight("nearby"),
+            key: try weight("key"), format: try weight("format"), length: try weight("length"),
             decay: try number("decay", in: 0...1), threshold: Float(try number("threshold", in: 0...1)))
     }
 }

@@ -13,7 +13,7 @@ private enum Tiny {
     static let shapes: [Float] = [0, 0, 0, 2, 0, 0, 0, 3, 3, 0]
 
     static let weights = LexicalWeights(
-        bias: -4, critic: 0.5, best: 0.25, matched: 0.125, covered: 6, nearby: 3, strongest: 0, format: 0, length: 0.5, decay: 0.5,
+        bias: -4, critic: 0.5, best: 0.25, covered: 6, complete: 0, nearby: 3, key: 0, format: 0, length: 0.5, decay: 0.5,
         threshold: 0.5)
 
     static func table() throws -> LexicalTable {
@@ -147,8 +147,8 @@ struct LexicalTests {
             spellings: floats(fields["spelling"]), letters: floats(fields["letters"]), name: file)
         let weights = floats(fields["weights"]).map(Double.init)
         let lexicalWeights = LexicalWeights(
-            bias: weights[0], critic: weights[1], best: weights[2], matched: weights[3], covered: weights[4],
-            nearby: weights[5], strongest: weights[6], format: weights[7], length: weights[8], decay: weights[9],
+            bias: weights[0], critic: weights[1], best: weights[2], covered: weights[3], complete: weights[4],
+            nearby: weights[5], key: weights[6], format: weights[7], length: weights[8], decay: weights[9],
             threshold: 0.5)
         for (number, item) in cases.enumerated() {
             let object = try #require(item.object)

@@ -17,7 +17,7 @@ from .critic import OUTSIDE
 from .evaluate import gold_sentences, instruction, window_logits
 from .prompts import INSTRUCTIONS, prompt_ids
 
-FEATURES = ("critic", "best", "matched", "covered", "nearby", "strongest", "format", "length")
+FEATURES = ("critic", "best", "covered", "complete", "nearby", "key", "format", "length")
 # Tasks with weights of their own; the first one's serve all others.
 TASKS = ("fact", "needle", "pair", "chain")
 USUAL_TOKENS = 30
@@ -92,15 +92,15 @@ def features(table, query, ids, units, keep, decay=DECAY, stretch=None):
     if total <= 0:
         return None
     found = lexical.matches(table, query, ids, units)
-    matched = (found * idf).sum(1)
+    key, covered = lexical.coverage(query, found)
     return np.stack(
         [
             logit(np.array([best_mean(keep[start:end], stretch) for start, end in units])),
             logit(np.array([keep[start:end].max() for start, end in units])),
-            matched,
-            matched / total,
+            covered,
+            covered**2,
             (lexical.nearby(found, decay) * idf).sum(1) / total,
-            (found * idf).max(1) / idf.max(),
+            key,
             (found * query.format_idf).sum(1) / max(query.format_idf.sum(), MARGIN),
             np.log(np.array([end - start for start, end in units]) / USUAL_TOKENS),
         ],

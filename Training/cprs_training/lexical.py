@@ -27,7 +27,7 @@ SPELLING_PRIME, SPELLING_BASE = 16_777_213, 1_000_003
 MAX_LETTERS = 1 << 20
 JOINING = re.compile(rf"[^\W{CJK}]")
 # Signs that make one compound of the words around them: keys, dates, versions, paths, addresses.
-LINKING = re.compile(rf"[-./@]([^\W{CJK}]|$)")
+LINKING = re.compile(rf"[-./@]([^\W{CJK}]|\Z)")
 # No idf is greater than this: the engine's bound for compounds.
 MAX_IDF = 40.0
 
@@ -171,7 +171,7 @@ def question_rarity(tokenizer, corpus_folder, classes):
 
 
 def words(table, ids):
-    """[(key, idf)] of the words and compounds, each where it ends; equal keys match.
+    """[(key, idf, parts)] of the words and compounds, each where it ends; equal keys match; parts: the words of a compound, else 0.
 
     The key of a word that is one token, or is spelled as one, is its class; else it is what it is spelled like, and it
     is as rare as all its tokens together, within the table's bounds. Words joined by a link are also one compound.
@@ -183,12 +183,12 @@ def words(table, ids):
         nonlocal word, compound
         if word:
             key, idf, spelled = word_key(table, word, rarest)
-            found.append((key, idf))
+            found.append((key, idf, 0))
             compound.append((spelled, idf))
             word = []
         if with_compound:
             if len(compound) > 1:
-                found.append((("compound", *joined(spelled for spelled, _ in compound)), min(MAX_IDF, sum(idf for _, idf in compound))))
+                found.append((("compound", *joined(spelled for spelled, _ in compound)), min(MAX_IDF, sum(idf for _, idf in compound)), len(compound)))
             compound = []
 
     for token in ids:
@@ -229,20 +229,48 @@ class Query:
     """The distinct words that are looked for, at most MAX_QUERY_WORDS, the rarest.
 
     idf [W]: of the words of the question, 0 for others. format_idf [W]: of those of the format that the instruction spells out.
+    groups: of each compound of the question, the places of it and of its parts.
     """
 
     keys: list
     idf: np.ndarray
     format_idf: np.ndarray
+    groups: list
 
 
 def query_words(table, ids, format_ids=()):
-    question = dict(words(table, ids))
-    form = {key: idf for key, idf in words(table, format_ids) if isinstance(key, int)}
+    read = words(table, ids)
+    question = {key: idf for key, idf, _ in read}
+    form = {key: idf for key, idf, _ in words(table, format_ids) if isinstance(key, int)}
     found = question | form
     kept = set(sorted(found, key=lambda word: -found[word])[:MAX_QUERY_WORDS])
     keys = [word for word in found if word in kept]
-    return Query(keys, np.array([question.get(key, 0.0) for key in keys]), np.array([form.get(key, 0.0) for key in keys]))
+    place = {word: index for index, word in enumerate(keys)}
+    plain = [key for key, _, parts in read if not parts]
+    groups, passed = {}, 0
+    for key, _, parts in read:
+        passed += not parts
+        if parts and key in place:
+            members = {place[part] for part in plain[passed - parts : passed] if part in place}
+            groups.setdefault(key, sorted({place[key], *members}))
+    idf = np.array([question.get(key, 0.0) for key in keys])
+    format_idf = np.array([form.get(key, 0.0) for key in keys])
+    return Query(keys, idf, format_idf, [group for group in groups.values() if idf[group].sum() > 0])
+
+
+def coverage(query, found):
+    """found [S, W] -> (key [S], covered [S]): how much of the key that is most nearly in a unit, and of the whole question.
+
+    Of several keys one is enough. Without keys, the rarest of the words that are there stands for one.
+    """
+    idf, matched = query.idf, found * query.idf
+    if not query.groups:
+        return matched.max(1) / idf.max(), matched.sum(1) / idf.sum()
+    sizes = [idf[group].sum() for group in query.groups]
+    key = np.max([matched[:, group].sum(1) / size for group, size in zip(query.groups, sizes)], axis=0)
+    plain = np.delete(np.arange(len(idf)), [place for group in query.groups for place in group])
+    size = np.mean(sizes)
+    return key, (matched[:, plain].sum(1) + key * size) / (idf[plain].sum() + size)
 
 
 def formats(instruction):
@@ -255,7 +283,7 @@ def matches(table, query, ids, sentences):
     index = {word: place for place, word in enumerate(query.keys)}
     found = np.zeros((len(sentences), len(query.keys)), bool)
     for row, (start, end) in enumerate(sentences):
-        for word, _ in words(table, ids[start:end]):
+        for word, _, _ in words(table, ids[start:end]):
             if word in index:
                 found[row, index[word]] = True
     return found

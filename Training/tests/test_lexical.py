@@ -10,8 +10,8 @@ import pytest
 from cprs_training import fuse, lexical
 
 VECTORS = Path(__file__).resolve().parents[2] / "Tests" / "Fixtures" / "lexical_vectors.json"
-WEIGHTS = {"bias": -4.0, "critic": 0.5, "best": 0.25, "matched": 0.125, "covered": 6.0, "nearby": 3.0}
-WEIGHTS |= {"strongest": 2.0, "format": 1.5, "length": 0.5}
+WEIGHTS = {"bias": -4.0, "critic": 0.5, "best": 0.25, "covered": 3.0, "complete": 2.5, "nearby": 3.0}
+WEIGHTS |= {"key": 2.0, "format": 1.5, "length": 0.5}
 VECTOR_DECAY = 0.5
 
 
@@ -74,7 +74,7 @@ def test_pieces_match_as_one_word_only(table):
 
 
 def test_a_word_matches_however_it_was_cut(table):
-    assert lexical.words(table, [5, 6]) == lexical.words(table, [2]) == [(1, 6.0)]
+    assert lexical.words(table, [5, 6]) == lexical.words(table, [2]) == [(1, 6.0, 0)]
 
 
 def test_linked_words_are_a_compound_as_rare_as_all_of_them():
@@ -82,11 +82,19 @@ def test_linked_words_are_a_compound_as_rare_as_all_of_them():
     shape = np.array([lexical.token_shape(word) for word in spelled.values()], np.int32)
     table = lexical.Table(np.array([-1, 0, 1, 1, 2, -1], np.int32), np.array([0, 5, 7, 7, 3, 0], np.float32), shape, *lexical.spellings(spelled, 6))
     asked = lexical.words(table, [1, 2])
-    assert [idf for _, idf in asked] == [5.0, 7.0, 12.0]
+    assert [idf for _, idf, _ in asked] == [5.0, 7.0, 12.0]
     assert lexical.words(table, [1, 0, 3]) == asked
     assert lexical.words(table, [1, 5, 3]) == asked[:2]
     assert lexical.words(table, [1, 0, 5, 3]) == asked[:2]
-    assert [idf for _, idf in lexical.words(table, [1, 2, 0, 4])] == [5.0, 7.0, 3.0, 15.0]
+    assert [idf for _, idf, _ in lexical.words(table, [1, 2, 0, 4])] == [5.0, 7.0, 3.0, 15.0]
+
+
+def test_of_several_keys_one_is_enough_and_a_part_is_not_a_key():
+    query = lexical.Query(["a", "b", "a-b", "c", "d", "c-d", "e"], np.array([1.0, 2, 3, 2, 2, 4, 4]), np.zeros(7), [[0, 1, 2], [3, 4, 5]])
+    found = np.array([[1, 1, 1, 0, 0, 0, 1], [0, 1, 0, 1, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0]], bool)
+    key, covered = lexical.coverage(query, found)
+    assert key.tolist() == pytest.approx([1, 1 / 3, 0])
+    assert covered.tolist() == pytest.approx([1, (4 + 7 / 3) / 11, 0])
 
 
 def test_a_format_is_quoted_and_has_several_words():
@@ -116,7 +124,7 @@ def test_regression_finds_the_coefficients_that_made_the_labels():
     assert slope == pytest.approx([1.5, -0.2], rel=0.1) and constant == pytest.approx(-1, abs=0.1)
 
 
-@pytest.mark.parametrize("spelled, shape", [(b" word", 2), (b"ing", 3), (b".", 4), (b",", 0), (b"-anchor", 6), (b"--", 0), ("北京".encode(), 0), ("京".encode()[:2], 2), ("京".encode()[2:], 3), (b"7", 3)])
+@pytest.mark.parametrize("spelled, shape", [(b" word", 2), (b"ing", 3), (b".", 4), (b",", 0), (b"-anchor", 6), (b"--", 0), (b".\n", 0), ("北京".encode(), 0), ("京".encode()[:2], 2), ("京".encode()[2:], 3), (b"7", 3)])
 def test_shapes_follow_letters_and_cut_characters(spelled, shape):
     assert lexical.token_shape(spelled) == shape
 

@@ -14,14 +14,15 @@ package struct LexicalWeights: Hashable, Sendable {
     package var critic: Double
     /// Times the logit of its best token's score.
     package var best: Double
-    /// Times the idf, summed, of the question's words in the unit.
-    package var matched: Double
-    /// Times the share of the question's idf in the unit.
+    /// Times the share of the question's idf in the unit; of several keys (compounds) that are asked for, one is enough.
     package var covered: Double
+    /// Times the square of that: what has nearly all stands out.
+    package var complete: Double
     /// Times the share of the question's idf that is only in units nearby.
     package var nearby: Double
-    /// Times the idf of the rarest of the question's words in the unit, over that of its rarest word.
-    package var strongest: Double
+    /// Times the share of the key that is most nearly in the unit; without keys, the idf of the rarest of the question's
+    /// words in the unit, over that of its rarest word.
+    package var key: Double
     /// Times the share of the idf of the instruction's format that is in the unit.
     package var format: Double
     /// Times the logarithm of the unit's tokens over ``LexicalFusion/usualTokens``.
@@ -32,16 +33,16 @@ package struct LexicalWeights: Hashable, Sendable {
     package var threshold: Float
 
     package init(
-        bias: Double, critic: Double, best: Double, matched: Double, covered: Double, nearby: Double, strongest: Double,
+        bias: Double, critic: Double, best: Double, covered: Double, complete: Double, nearby: Double, key: Double,
         format: Double, length: Double, decay: Double, threshold: Float
     ) {
         self.bias = bias
         self.critic = critic
         self.best = best
-        self.matched = matched
         self.covered = covered
+        self.complete = complete
         self.nearby = nearby
-        self.strongest = strongest
+        self.key = key
         self.format = format
         self.length = length
         self.decay = decay
@@ -107,35 +108,66 @@ struct LexicalFusion: Sendable {
     private mutating func fuseWaiting(next: UInt64) -> ScoredUnit? {
         guard var unit = self.waiting else { return nil }
         self.waiting = nil
-        let idf = self.query.idf
-        var matched = 0.0
-        var strongest = 0.0
-        var format = 0.0
-        var nearby = 0.0
-        for word in idf.indices {
-            let bit: UInt64 = 1 << UInt64(word)
-            if unit.words & bit != 0 {
-                matched += idf[word]
-                strongest = max(strongest, idf[word])
-                format += self.query.formatIDF[word]
-                self.recent[word] = 1
-            } else {
-                nearby += idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
-                self.recent[word] *= self.weights.decay
-            }
-        }
+        let key = self.key(in: unit.words)
+        let plain = self.sum(of: unit.words & self.query.plain)
+        let covered = (plain + key * self.query.keyIDF) / (self.query.plainIDF + self.query.keyIDF)
         let weights = self.weights
         var logit = weights.bias
         logit += weights.critic * Self.logit(unit.score)
         logit += weights.best * Self.logit(unit.bestScore)
-        logit += weights.matched * matched
-        logit += weights.covered * (matched / self.query.totalIDF)
-        logit += weights.nearby * (nearby / self.query.totalIDF)
-        logit += weights.strongest * (strongest / self.query.greatestIDF)
-        if self.query.totalFormatIDF > 0 { logit += weights.format * (format / self.query.totalFormatIDF) }
+        logit += weights.covered * covered
+        logit += weights.complete * covered * covered
+        logit += weights.nearby * (self.takeNearby(unit.words, next: next) / self.query.totalIDF)
+        logit += weights.key * key
+        logit += weights.format * self.format(in: unit.words)
         logit += weights.length * log(Double(max(1, unit.tokens)) / Self.usualTokens)
         unit.score = Float(1 / (1 + exp(-logit)))
         return unit
+    }
+
+    /// What is not in the unit but near it; remembers the unit's words for those that follow.
+    private mutating func takeNearby(_ words: UInt64, next: UInt64) -> Double {
+        var nearby = 0.0
+        for word in self.recent.indices {
+            let bit: UInt64 = 1 << UInt64(word)
+            if words & bit != 0 {
+                self.recent[word] = 1
+            } else {
+                nearby += self.query.idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
+                self.recent[word] *= self.weights.decay
+            }
+        }
+        return nearby
+    }
+
+    private func key(in words: UInt64) -> Double {
+        guard !self.query.keys.isEmpty else {
+            var strongest = 0.0
+            self.forEach(words) { strongest = max(strongest, self.query.idf[$0]) }
+            return strongest / self.query.greatestIDF
+        }
+        return self.query.keys.reduce(0) { max($0, self.sum(of: words & $1.words) / $1.idf) }
+    }
+
+    private func format(in words: UInt64) -> Double {
+        guard self.query.totalFormatIDF > 0 else { return 0 }
+        var found = 0.0
+        self.forEach(words) { found += self.query.formatIDF[$0] }
+        return found / self.query.totalFormatIDF
+    }
+
+    private func sum(of words: UInt64) -> Double {
+        var sum = 0.0
+        self.forEach(words) { sum += self.query.idf[$0] }
+        return sum
+    }
+
+    private func forEach(_ words: UInt64, _ body: (Int) -> Void) {
+        var rest = words
+        while rest != 0 {
+            body(rest.trailingZeroBitCount)
+            rest &= rest - 1
+        }
     }
 
     private static func logit(_ score: Float) -> Double {

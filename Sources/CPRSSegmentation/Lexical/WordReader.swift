@@ -24,6 +24,8 @@ struct WordReader: Sendable {
     struct Closed: Sendable {
         var word: FoundWord?
         var compound: FoundWord?
+        /// Words of the compound.
+        var parts = 0
     }
 
     private var word = OpenWord()
@@ -49,7 +51,8 @@ struct WordReader: Sendable {
     mutating func close(in table: LexicalTable) -> Closed {
         let word = self.closeWord(in: table)
         self.isLinked = false
-        return Closed(word: word, compound: self.compound.close())
+        let parts = self.compound.words
+        return Closed(word: word, compound: self.compound.close(), parts: parts)
     }
 
     private mutating func closeWord(in table: LexicalTable) -> FoundWord? {
@@ -92,7 +95,7 @@ private struct OpenWord: Sendable {
 
 /// Linked words while they arrive.
 private struct OpenCompound: Sendable {
-    private var words = 0
+    private(set) var words = 0
     private var spelling = Spelling()
     private var idf = 0.0
 
