@@ -4,18 +4,14 @@ One regression for each task, fitted on the train split only; the default thresh
 features are those of `LexicalFusion` in the engine.
 """
 
-import bisect
 import json
 import random
-import re
 
 import numpy as np
 import torch
 
-from . import corpus, fusion_items, heldout, lexical
-from .critic import OUTSIDE
-from .evaluate import gold_sentences, instruction, window_logits
-from .prompts import INSTRUCTIONS, prompt_ids
+from . import fusion_items, heldout, lexical
+from .prompts import INSTRUCTIONS
 
 FEATURES = ("critic", "best", "covered", "complete", "nearby", "key", "format", "length")
 # Tasks with weights of their own; the first one's serve all others.
@@ -29,11 +25,11 @@ PENALTY = 1e-3
 # Kept share of tokens at the default threshold in windows that hold no evidence, and about how long a window is.
 KEPT_WITHOUT_EVIDENCE = 0.008
 WINDOW_TOKENS = 900
-# Where a task's evidence stands apart from all else, the threshold lies between the two.
-STATED_GOLD_SHARE, STATED_OTHER_SHARE = 0.005, 0.9995
+# Statements are told apart by their words: less of all that is not evidence is kept, beside evidence too. Where nearly all
+# evidence scores higher still, the threshold lies between the two.
+KEPT_BESIDE_STATEMENTS, LOWEST_STATEMENTS = 0.001, 0.02
 THRESHOLD_ITEMS = {"squad": 24, "hotpot": 6, "selqa": 6, "zh": 6, "ja": 6}
 SEED, THRESHOLD_SEED = 5, 23
-RECORD_END = re.compile(r"\n+|(?<=[\"\]}0-9]),[ \t]*(?=[\"\[{])")
 
 
 def fit_items(folder, task, share, seed=SEED):
@@ -41,41 +37,27 @@ def fit_items(folder, task, share, seed=SEED):
     return fusion_items.questions(folder, share, rng) if task == "fact" else fusion_items.made(folder, task, share, rng)
 
 
-def threshold_items(folder, task, share):
+def threshold_items(folder, task):
     if task == "fact":
         return heldout.build(folder, THRESHOLD_ITEMS, families=tuple(THRESHOLD_ITEMS), seed=THRESHOLD_SEED)
-    return fusion_items.made(folder, task, 0.3 * share, random.Random(f"{THRESHOLD_SEED}-{task}"), split="eval")
+    return fusion_items.made(folder, task, 0.3, random.Random(f"{THRESHOLD_SEED}-{task}"), split="eval")
 
 
 class Scored:
     """An item's units: features [S, 8], gold [S], tokens of each [S]."""
 
-    def __init__(self, model, tokenizer, table, item):
-        encoding = tokenizer.encode(item.text)
-        units, ranges = unit_tokens(item, encoding.offsets)
-        words = instruction(model, item.task)
-        logits = window_logits(model, prompt_ids(tokenizer, words, item.query), encoding.ids, ranges, model.config["cprs_window_tokens"])
-        keep = (1 - logits.softmax(-1)[:, OUTSIDE]).numpy()
-        gold = set(gold_sentences(item, units))
+    def __init__(self, engine, tokenizer, table, item):
+        keep, ranges, edges = engine.score(item)
+        ids = tokenizer.encode(item.text).ids
+        if len(ids) != len(keep):
+            raise SystemExit(f"{item.family}: the engine has {len(keep)} tokens, the tokenizer here {len(ids)}")
+        gold = [[len(item.text[:end].encode()) for end in span] for span in item.gold]
         self.item, self.ranges = item, ranges
-        self.gold = np.array([index in gold for index in range(len(ranges))], float)
+        self.gold = np.array([any(start < last and first < end for first, last in gold) for start, end in edges], float)
         self.tokens = np.array([end - start for start, end in ranges])
         form = tokenizer.encode("\n".join(lexical.formats(INSTRUCTIONS[item.task][0]))).ids
         query = lexical.query_words(table, tokenizer.encode(item.query).ids, form)
-        self.features = features(table, query, encoding.ids, ranges, keep, stretch=EVIDENCE_TOKENS if item.task == "pair" else None)
-
-
-def unit_tokens(item, offsets):
-    """Character ranges of sentences, or of records for pairs, and their token ranges; those without a token are left out."""
-    if item.task == "pair":
-        ends = [match.end() for match in RECORD_END.finditer(item.text)]
-        characters = list(zip([0, *ends], [*ends, len(item.text)]))
-    else:
-        characters = corpus.sentence_ranges(item.text, item.lang)
-    ends = [end for _, end in offsets]
-    pairs = [((start, end), (bisect.bisect_right(ends, start), bisect.bisect_right(ends, end))) for start, end in characters]
-    pairs = [pair for pair in pairs if pair[1][0] < pair[1][1]]
-    return [characters for characters, _ in pairs], [tokens for _, tokens in pairs]
+        self.features = features(table, query, ids, ranges, keep, stretch=EVIDENCE_TOKENS if item.task == "pair" else None)
 
 
 def logit(probability):
@@ -164,23 +146,25 @@ def kept_without_evidence(scored, coefficients, constant, threshold):
     return tokens[scores >= threshold].sum() / max(1, tokens.sum())
 
 
-def choose_threshold(scored, coefficients, constant):
+def choose_threshold(scored, coefficients, constant, task):
     """The least threshold, in steps of 0.01, that keeps at most KEPT_WITHOUT_EVIDENCE of the tokens without evidence.
 
-    If nearly all evidence scores higher still, halfway (in logits) between it and nearly all else.
+    For statements also at most KEPT_BESIDE_STATEMENTS of all tokens that are none; halfway (in logits) to where the
+    evidence begins, if it begins above.
     """
-    least = 1.0
-    for threshold in np.arange(0.01, 1, 0.01):
-        if kept_without_evidence(scored, coefficients, constant, threshold) <= KEPT_WITHOUT_EVIDENCE:
-            least = round(float(threshold), 2)
-            break
+    steps = [round(float(step), 2) for step in np.arange(0.01, 1, 0.01)]
+    least = next((step for step in steps if kept_without_evidence(scored, coefficients, constant, step) <= KEPT_WITHOUT_EVIDENCE), 1.0)
+    if task == TASKS[0]:
+        return least
     scores = np.concatenate([probabilities(one, coefficients, constant) for one in scored])
     is_gold = np.concatenate([one.gold for one in scored]) > 0
-    evidence, other = np.quantile(scores[is_gold], STATED_GOLD_SHARE), np.quantile(scores[~is_gold], STATED_OTHER_SHARE)
-    if evidence <= max(least, other):
+    tokens = np.concatenate([one.tokens for one in scored])
+    other = tokens * ~is_gold
+    least = max(least, next((step for step in steps if other[scores >= step].sum() <= KEPT_BESIDE_STATEMENTS * tokens.sum()), 1.0))
+    evidence = np.quantile(scores[is_gold], LOWEST_STATEMENTS)
+    if evidence <= least:
         return least
-    middle = (logit(evidence) + logit(max(least, other))) / 2
-    return round(float(1 / (1 + np.exp(-middle))), 2)
+    return round(float(1 / (1 + np.exp(-(logit(evidence) + logit(least)) / 2))), 2)
 
 
 def at_threshold(scored, coefficients, constant, threshold):
@@ -200,28 +184,27 @@ def reliability(scored, coefficients, constant, edges=(0, 0.05, 0.1, 0.2, 0.4, 0
     return [(scores[b].mean(), gold[b].mean(), int(b.sum())) for b in bins if b.any()]
 
 
-def fuse(model, tokenizer, corpus_folder, folder, share):
+def fuse(engine, tokenizer, corpus_folder, folder, share):
     """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the thresholds by."""
-    model.eval()
     table = lexical.build(tokenizer, corpus_folder)
     table.save(folder)
     fields = {}
     for task in TASKS:
         print(f"{task}:", flush=True)
-        items = fit_items(corpus_folder, task, share), threshold_items(corpus_folder, task, share)
-        scored, held_out = ([Scored(model, tokenizer, table, item) for item in part] for part in items)
-        fields[task] = finish(scored, held_out)
+        items = fit_items(corpus_folder, task, share), threshold_items(corpus_folder, task)
+        scored, held_out = ([Scored(engine, tokenizer, table, item) for item in part] for part in items)
+        fields[task] = finish(scored, held_out, task)
     path = folder / "config.json"
     rest = {task: fields[task] for task in TASKS[1:]}
     config = json.loads(path.read_text()) | {"cprs_lexical": {**fields[TASKS[0]], "tasks": rest}}
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def finish(scored, held_out):
+def finish(scored, held_out, task):
     """Fits, chooses the threshold and prints the held-out figures -> the fields of a task."""
     scored, held_out = ([one for one in ones if one.features is not None] for ones in (scored, held_out))
     coefficients, constant = fit(scored)
-    threshold = choose_threshold(held_out, coefficients, constant)
+    threshold = choose_threshold(held_out, coefficients, constant, task)
     fields = {"bias": constant, **dict(zip(FEATURES, coefficients.tolist())), "decay": DECAY, "threshold": threshold}
     fields = {name: round(value, 6) for name, value in fields.items()}
     print(json.dumps(fields))

@@ -74,8 +74,10 @@ class Maker:
         return text[first : first + CHARACTERS]
 
     def scattered(self, task):
-        """Statements at random places of a text."""
+        """Statements of one sentence each at random places of a text."""
         one = self.statements.make(task)
+        while any(". " in text for text, _ in one.statements):
+            one = self.statements.make(task)
         return one.query, *insert(self.rng, self.stretch(), list(one.statements))
 
     def absent(self, task):
