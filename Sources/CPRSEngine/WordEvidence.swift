@@ -3,7 +3,7 @@ internal import CPRSSegmentation
 internal import CPRSTokenizer
 
 /// What a request looks for beside the critic's scores: words, how rare they are, and how much a match counts.
-struct WordEvidence: Sendable {
+package struct WordEvidence: Sendable {
     let query: QueryWords
     let table: LexicalTable
     let weights: LexicalWeights
@@ -24,7 +24,7 @@ struct WordEvidence: Sendable {
 
     /// Formats that an instruction spells out: what stands in single quotes and has several words, as in
     /// `assignments like 'VAR XXX1 = XXX2'`. An apostrophe inside a word opens no quote.
-    static func formats(in instruction: String) -> [String] {
+    package static func formats(in instruction: String) -> [String] {
         var formats: [String] = []
         var open: [Character]?
         var previous: Character = " "
@@ -49,7 +49,7 @@ struct WordEvidence: Sendable {
 
 extension CompressionRequest {
     /// The name of the preset that asks for the same, for what a model is calibrated to; `fact` if none does.
-    var task: String {
+    package var task: String {
         let preset =
             Preset.all.first { $0.instruction == self.instruction }
             ?? Preset.all.first { !$0.tags.isEmpty && $0.tags == self.tags }

@@ -75,6 +75,35 @@ struct LexicalTests {
         #expect(try !matches([2], [999, -1]))
     }
 
+    @Test("linked words are a compound as well; what has a part only lacks the key")
+    func compounds() throws {
+        // 0 "-"; 1 "brisk"; 2 "-anchor"; 3 "anchor"; 4 a blank; 5 "magic".
+        let classes: [Float] = [-1, 0, 1, 1, -1, 2]
+        let table = try LexicalTable(
+            classes: classes, idf: [0, 5, 7, 7, 0, 4], shapes: [4, 2, 6, 3, 0, 2], spellings: [9, 1, 2, 2, 8, 3],
+            letters: classes.map { _ in 1 }, name: "t")
+        var weights = Tiny.weights
+        (weights.bias, weights.covered, weights.nearby, weights.key) = (-6, 4, 0, 8)
+        func scores(_ units: [[TokenID]], query: [TokenID]) -> [Float] {
+            var scorer = UnitScorer(.mean, query: QueryWords(query, table: table), table: table, weights: weights)
+            var ends: [Int] = []
+            for (index, id) in units.joined().enumerated() {
+                let token = Token(id: id, bytes: index..<index + 1)
+                scorer.append([ScoredToken(token: token, label: .inside, score: 0.5)])
+            }
+            for unit in units { ends.append((ends.last ?? 0) + unit.count) }
+            scorer.append(unitEnds: ends)
+            scorer.finish(totalBytes: ends.last ?? 0)
+            return units.compactMap { _ in scorer.next()?.score }
+        }
+        let found = scores([[5, 1, 2], [5, 1, 0, 3], [5, 3, 4], [5, 1, 4, 3], [5, 4, 4]], query: [5, 1, 2])
+        #expect(found[0] > 0.8 && found[0] < found[1] + 0.05 && found[1] < found[0] + 0.05)
+        #expect(found[2] < 0.5 && found[3] < 0.7 && found[4] < found[2])
+        // Either of two keys is enough.
+        let either = scores([[5, 1, 2, 4]], query: [5, 1, 2, 4, 3, 0, 1])
+        #expect(either[0] > 0.8)
+    }
+
     @Test("a word does not reach over the end of a unit")
     func unitEnds() throws {
         let units = try Tiny.units([[1, 3], [7, 1]], query: [3, 7])

@@ -184,9 +184,14 @@ def reliability(scored, coefficients, constant, edges=(0, 0.05, 0.1, 0.2, 0.4, 0
     return [(scores[b].mean(), gold[b].mean(), int(b.sum())) for b in bins if b.any()]
 
 
-def fuse(engine, tokenizer, corpus_folder, folder, share):
-    """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the thresholds by."""
-    table = lexical.build(tokenizer, corpus_folder)
+def fuse(engine, tokenizer, corpus_folder, folder, share, lexicon=None):
+    """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the thresholds by.
+
+    lexicon: another model's folder with the same tokenizer, whose table is taken; None: the table is counted anew.
+    """
+    # On small matrices, threads wait for each other.
+    torch.set_num_threads(1)
+    table = taken(lexicon, tokenizer) if lexicon else lexical.build(tokenizer, corpus_folder)
     table.save(folder)
     fields = {}
     for task in TASKS:
@@ -198,6 +203,15 @@ def fuse(engine, tokenizer, corpus_folder, folder, share):
     rest = {task: fields[task] for task in TASKS[1:]}
     config = json.loads(path.read_text()) | {"cprs_lexical": {**fields[TASKS[0]], "tasks": rest}}
     path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def taken(lexicon, tokenizer):
+    """The statistics of another model's table."""
+    table, size = lexical.Table.load(lexicon), tokenizer.get_vocab_size()
+    if len(table.classes) != size:
+        raise SystemExit(f"{lexicon}: the table has {len(table.classes)} rows, the tokenizer {size} ids")
+    table.shape = lexical.shapes(lexical.token_bytes(tokenizer), size)
+    return table
 
 
 def finish(scored, held_out, task):

@@ -123,8 +123,12 @@ def build(tokenizer, corpus_folder):
     in_sentences = sentence_rarity(tokenizer, corpus_folder, classes)
     rarest = np.minimum(in_sentences, question_rarity(tokenizer, corpus_folder, classes))
     idf = np.where(classes == NO_WORD, 0, np.append(rarest, 0)[classes]).clip(0).astype(np.float32)
-    shape = np.array([token_shape(spelled.get(index, b"")) for index in range(size)], np.uint8)
-    return Table(classes, idf, shape, *spellings(spelled, size))
+    return Table(classes, idf, shapes(spelled, size), *spellings(spelled, size))
+
+
+def shapes(spelled, size):
+    """[V] how each token joins its neighbours."""
+    return np.array([token_shape(spelled.get(index, b"")) for index in range(size)], np.uint8)
 
 
 def spellings(spelled, size):
