@@ -15,7 +15,8 @@ struct WordMatchingTests {
             classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
             spellings: rows, letters: rows.map { _ in 1 }, name: "t")
         let weights = LexicalWeights(
-            bias: -4, critic: 0.5, best: 0.25, covered: 6, complete: 0, nearby: 2, key: 0, format: 0, length: 0.25, decay: 0.5,
+            bias: -4, critic: 0.5, best: 0.25, covered: 6, complete: 0, nearby: 2, key: 0, format: 0, length: 0.25,
+            decay: 0.5,
             threshold: threshold)
         return Lexicon(table: table, weights: weights)
     }
