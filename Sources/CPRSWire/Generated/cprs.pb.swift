@@ -461,9 +461,9 @@ package nonisolated struct Cprs_V1_Selection: Sendable {
   /// Regular expressions whose matches' units are kept whatever their score.
   package var keepRegexes: [String] = []
 
-  /// Count the question's words in and around a sentence, line or paragraph beside the model's score. It changes nothing
-  /// where the model brings no lexicon. Default: as the preset does; true with an instruction; in a Recut, as the request
-  /// did.
+  /// Count the question's words in and around a sentence, line, record or paragraph beside the model's score. It changes
+  /// nothing where the model brings no lexicon. Default: as the preset does; true with an instruction; in a Recut, as the
+  /// request did.
   package var matchWords: Bool {
     get {_matchWords ?? false}
     set {_matchWords = newValue}
