@@ -83,7 +83,7 @@ def features(table, query, ids, units, keep, decay=DECAY, stretch=None):
             covered**2,
             (lexical.nearby(found, decay) * idf).sum(1) / total,
             key,
-            (found * query.format_idf).sum(1) / max(query.format_idf.sum(), MARGIN),
+            found[:, query.format].all(1) * query.format.any(),
             np.log(np.array([end - start for start, end in units]) / USUAL_TOKENS),
         ],
         axis=1,

@@ -232,13 +232,13 @@ def word_key(table, tokens, rarest):
 class Query:
     """The distinct words that are looked for, at most MAX_QUERY_WORDS, the rarest.
 
-    idf [W]: of the words of the question, 0 for others. format_idf [W]: of those of the format that the instruction spells out.
+    idf [W]: of the words of the question, 0 for others. format [W]: whether it is one of the format that the instruction spells out.
     groups: of each compound of the question, the places of it and of its parts.
     """
 
     keys: list
     idf: np.ndarray
-    format_idf: np.ndarray
+    format: np.ndarray
     groups: list
 
 
@@ -258,8 +258,8 @@ def query_words(table, ids, format_ids=()):
             members = {place[part] for part in plain[passed - parts : passed] if part in place}
             groups.setdefault(key, sorted({place[key], *members}))
     idf = np.array([question.get(key, 0.0) for key in keys])
-    format_idf = np.array([form.get(key, 0.0) for key in keys])
-    return Query(keys, idf, format_idf, [group for group in groups.values() if idf[group].sum() > 0])
+    is_format = np.array([key in form for key in keys], bool)
+    return Query(keys, idf, is_format, [group for group in groups.values() if idf[group].sum() > 0])
 
 
 def coverage(query, found):

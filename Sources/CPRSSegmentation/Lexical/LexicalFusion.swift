@@ -23,7 +23,7 @@ package struct LexicalWeights: Hashable, Sendable {
     /// Times the share of the key that is most nearly in the unit; without keys, the idf of the rarest of the question's
     /// words in the unit, over that of its rarest word.
     package var key: Double
-    /// Times the share of the idf of the instruction's format that is in the unit.
+    /// Added if every word of the format that the instruction spells out is in the unit.
     package var format: Double
     /// Times the logarithm of the unit's tokens over ``LexicalFusion/usualTokens``.
     package var length: Double
@@ -119,7 +119,7 @@ struct LexicalFusion: Sendable {
         logit += weights.complete * covered * covered
         logit += weights.nearby * (self.takeNearby(unit.words, next: next) / self.query.totalIDF)
         logit += weights.key * key
-        logit += weights.format * self.format(in: unit.words)
+        if self.query.format != 0, unit.words & self.query.format == self.query.format { logit += weights.format }
         logit += weights.length * log(Double(max(1, unit.tokens)) / Self.usualTokens)
         unit.score = Float(1 / (1 + exp(-logit)))
         return unit
@@ -147,13 +147,6 @@ struct LexicalFusion: Sendable {
             return strongest / self.query.greatestIDF
         }
         return self.query.keys.reduce(0) { max($0, self.sum(of: words & $1.words) / $1.idf) }
-    }
-
-    private func format(in words: UInt64) -> Double {
-        guard self.query.totalFormatIDF > 0 else { return 0 }
-        var found = 0.0
-        self.forEach(words) { found += self.query.formatIDF[$0] }
-        return found / self.query.totalFormatIDF
     }
 
     private func sum(of words: UInt64) -> Double {

@@ -9,8 +9,8 @@ package struct QueryWords: Sendable {
     /// Inverse document frequency of each word of the question, 0 or more, and 0 for those of the format alone; a word's
     /// index is its bit.
     let idf: [Double]
-    /// The same for the words of the format.
-    let formatIDF: [Double]
+    /// The words of the format, one bit each; 0 if there is none.
+    let format: UInt64
     /// The compounds of the question, each with its parts: what has a part only lacks the key.
     let keys: [Key]
     /// The other words, one bit each.
@@ -23,8 +23,6 @@ package struct QueryWords: Sendable {
     let keyIDF: Double
     /// The greatest of `idf`.
     let greatestIDF: Double
-    /// Sum of `formatIDF`.
-    let totalFormatIDF: Double
     let bits: [WordKey: Int]
 
     /// A compound and its parts.
@@ -56,10 +54,9 @@ package struct QueryWords: Sendable {
         self.plain = plain
         self.plainIDF = idf.indices.reduce(0) { plain & 1 << UInt64($1) != 0 ? $0 + idf[$1] : $0 }
         self.keyIDF = keys.isEmpty ? 0 : keys.reduce(0) { $0 + $1.idf } / Double(keys.count)
-        self.formatIDF = found.map { isFormat.contains($0.key) ? $0.idf : 0 }
+        self.format = found.indices.reduce(0) { isFormat.contains(found[$1].key) ? $0 | 1 << UInt64($1) : $0 }
         self.totalIDF = self.idf.reduce(0, +)
         self.greatestIDF = self.idf.max() ?? 0
-        self.totalFormatIDF = self.formatIDF.reduce(0, +)
     }
 
     /// Whether there is nothing to match.
