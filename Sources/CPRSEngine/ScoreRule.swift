@@ -16,6 +16,8 @@ struct ScoreRule: DecisionRule {
     /// Scored units that a match may still reach.
     private var waiting: [ScoredUnit] = []
     private var selection = BudgetSelection()
+    /// With a budget, units whose scores wait for the rarity of the question's words in the whole text.
+    private var unscored: WholeTextUnits?
     private var merger: SpanMerger
     private var ready: [KeptSpan] = []
     private var scoredTokens = 0
@@ -41,8 +43,14 @@ struct ScoreRule: DecisionRule {
         case .word, .line, .paragraph, .record: self.splitter = UnitSplitter(unit)
         }
         self.scorer =
-            words.map { UnitScorer(request.aggregation, query: $0.query, table: $0.table, weights: $0.weights) }
-            ?? UnitScorer(request.aggregation)
+            if let words, request.budget != nil {
+                UnitScorer(request.aggregation, query: words.query, table: words.table)
+            } else if let words {
+                UnitScorer(request.aggregation, query: words.query, table: words.table, weights: words.weights)
+            } else {
+                UnitScorer(request.aggregation)
+            }
+        self.unscored = request.budget == nil ? nil : words.map { WholeTextUnits($0.query, weights: $0.weights) }
         self.search = patterns.isEmpty ? nil : PatternSearch(patterns)
         self.merger = SpanMerger(granularity: unit, minTokens: request.minSpanTokens ?? 0, tags: request.tags)
     }
@@ -105,7 +113,9 @@ struct ScoreRule: DecisionRule {
             let forced = self.forced.overlap(unit.bytes)
             self.decidedBytes = unit.bytes.upperBound
             decided += 1
-            if self.budget != nil {
+            if self.unscored != nil {
+                self.unscored?.append(unit, forced: forced)
+            } else if self.budget != nil {
                 self.selection.append(unit, forced: forced)
             } else if forced || unit.score >= self.threshold ?? 0 {
                 self.merger.append(unit, forced: forced, into: &self.ready)
@@ -124,6 +134,8 @@ struct ScoreRule: DecisionRule {
     /// Every unit is known: makes the selection that needed all of them, and ends the last span.
     private mutating func decideRest(_ total: ContextSize) throws(CPRSError) {
         if let budget = self.budget {
+            self.unscored?.select(into: &self.selection)
+            self.unscored = nil
             let selected = try self.selection.select(
                 budget: budget, totalTokens: total.tokens, threshold: self.threshold)
             for (unit, forced) in selected.kept { self.merger.append(unit, forced: forced, into: &self.ready) }

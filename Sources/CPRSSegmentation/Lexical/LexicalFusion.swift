@@ -95,6 +95,16 @@ struct LexicalFusion: Sendable {
         self.recent = Array(repeating: 0, count: query.idf.count)
     }
 
+    /// Scores the units of a whole text anew, with words at most as rare as they are in it.
+    static func rescore(_ units: [ScoredUnit], _ query: QueryWords, weights: LexicalWeights) -> [ScoredUnit] {
+        var fusion = LexicalFusion(query.narrowed(to: units), weights: weights)
+        var rescored: [ScoredUnit] = []
+        rescored.reserveCapacity(units.count)
+        for unit in units { if let unit = fusion.append(unit) { rescored.append(unit) } }
+        if let last = fusion.finish() { rescored.append(last) }
+        return rescored
+    }
+
     /// Takes the next unit, and gives the one before with its final score.
     mutating func append(_ unit: ScoredUnit) -> ScoredUnit? {
         let fused = self.fuseWaiting(next: unit.words)

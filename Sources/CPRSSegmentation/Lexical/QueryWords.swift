@@ -1,3 +1,8 @@
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#endif
 package import CPRSCore
 
 /// The distinct words that are looked for in a text, and how rare each is: those of the question, and those of the format
@@ -44,30 +49,47 @@ package struct QueryWords: Sendable {
             let rarest = found.indices.sorted { (found[$1].idf, $0) < (found[$0].idf, $1) }
             found = rarest.prefix(Self.maxWords).sorted().map { found[$0] }
         }
-        let idf = found.map { isAsked.contains($0.key) ? $0.idf : 0 }
         let bits = Dictionary(uniqueKeysWithValues: found.enumerated().map { ($1.key, $0) })
-        let keys = compounds.filter { bits[$0[0]] != nil }.map { Self.key($0, bits, idf) }.filter { $0.idf > 0 }
+        self.init(
+            idf: found.map { isAsked.contains($0.key) ? $0.idf : 0 },
+            keys: compounds.filter { bits[$0[0]] != nil }.map { compound in
+                compound.reduce(0) { mask, part in bits[part].map { mask | 1 << UInt64($0) } ?? mask }
+            },
+            format: found.indices.reduce(0) { isFormat.contains(found[$1].key) ? $0 | 1 << UInt64($1) : $0 },
+            bits: bits)
+    }
+
+    /// - Parameter keys: the bits of each compound and of its parts.
+    private init(idf: [Double], keys: [UInt64], format: UInt64, bits: [WordKey: Int]) {
+        func sum(_ words: UInt64) -> Double {
+            idf.indices.reduce(0) { words & 1 << UInt64($1) != 0 ? $0 + idf[$1] : $0 }
+        }
         self.idf = idf
         self.bits = bits
-        self.keys = keys
-        let plain = keys.reduce(UInt64.max) { $0 & ~$1.words }
-        self.plain = plain
-        self.plainIDF = idf.indices.reduce(0) { plain & 1 << UInt64($1) != 0 ? $0 + idf[$1] : $0 }
-        self.keyIDF = keys.isEmpty ? 0 : keys.reduce(0) { $0 + $1.idf } / Double(keys.count)
-        self.format = found.indices.reduce(0) { isFormat.contains(found[$1].key) ? $0 | 1 << UInt64($1) : $0 }
-        self.totalIDF = self.idf.reduce(0, +)
-        self.greatestIDF = self.idf.max() ?? 0
+        self.format = format
+        self.keys = keys.map { Key(words: $0, idf: sum($0)) }.filter { $0.idf > 0 }
+        self.plain = self.keys.reduce(UInt64.max) { $0 & ~$1.words }
+        self.plainIDF = sum(self.plain)
+        self.keyIDF = self.keys.isEmpty ? 0 : self.keys.reduce(0) { $0 + $1.idf } / Double(self.keys.count)
+        self.totalIDF = idf.reduce(0, +)
+        self.greatestIDF = idf.max() ?? 0
+    }
+
+    /// The same words, each at most as rare as it is among the units of a whole text.
+    func narrowed(to units: [ScoredUnit]) -> QueryWords {
+        var counts = Array(repeating: 0, count: self.idf.count)
+        for unit in units {
+            for word in counts.indices where unit.words & 1 << UInt64(word) != 0 { counts[word] += 1 }
+        }
+        let idf = self.idf.indices.map { word in
+            min(self.idf[word], max(0, log(Double(units.count + 1) / (Double(counts[word]) + 0.5))))
+        }
+        let narrowed = QueryWords(idf: idf, keys: self.keys.map(\.words), format: self.format, bits: self.bits)
+        return narrowed.isEmpty ? self : narrowed
     }
 
     /// Whether there is nothing to match.
     package var isEmpty: Bool { self.totalIDF <= 0 }
-
-    private static func key(_ compound: [WordKey], _ bits: [WordKey: Int], _ idf: [Double]) -> Key {
-        let members = Set(compound.compactMap { bits[$0] })
-        // In the order of the bits, so that equal questions give equal sums.
-        return Key(
-            words: members.reduce(0) { $0 | 1 << UInt64($1) }, idf: members.sorted().reduce(0) { $0 + idf[$1] })
-    }
 
     /// The distinct words and compounds, in order, and of each distinct compound its key and those of its parts.
     private static func words(
