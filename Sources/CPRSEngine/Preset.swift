@@ -15,7 +15,7 @@ package struct Preset: Hashable, Sendable {
     package var granularity: Granularity
     /// Whether the instruction makes sense only with a question.
     package var needsQuery: Bool
-    /// Whether evidence shares words with the question; elsewhere matches would only push the wrong units up.
+    /// Whether words of the question, or of a format that the instruction spells out, tell where evidence is.
     package var matchesWords: Bool
 }
 
@@ -46,12 +46,12 @@ extension Preset {
         instruction: Self.expert(
             "extract the assigment chains like 'VAR XXX1 = XXX2' from the documents to answer the question of the user",
             rule: "tag the assignment chains with 'chain'"),
-        tags: ["chain"], granularity: .sentence, needsQuery: true, matchesWords: false)
+        tags: ["chain"], granularity: .sentence, needsQuery: true, matchesWords: true)
 
     /// One key and its value.
     package static let pair = Preset(
         name: "pair", instruction: "Extract the {key}:{value} pair for the key in user's question",
-        tags: [], granularity: .word, needsQuery: true, matchesWords: false)
+        tags: [], granularity: .record, needsQuery: true, matchesWords: true)
 
     /// The words that carry the document's meaning.
     package static let keyword = Preset(

@@ -2,7 +2,7 @@ internal import CPRSCore
 internal import CPRSPatterns
 internal import CPRSSegmentation
 
-/// Our own decoding: a unit (token, word, sentence, line, paragraph) is kept when its score passes the threshold, when
+/// Our own decoding: a unit (token, word, sentence, line, record, paragraph) is kept when its score passes the threshold, when
 /// it is among the best that fit the budget, or when a pattern of the caller matches in it.
 struct ScoreRule: DecisionRule {
     private let threshold: Float?
@@ -16,6 +16,8 @@ struct ScoreRule: DecisionRule {
     /// Scored units that a match may still reach.
     private var waiting: [ScoredUnit] = []
     private var selection = BudgetSelection()
+    /// With a budget, units whose scores wait for the rarity of the question's words in the whole text.
+    private var unscored: WholeTextUnits?
     private var merger: SpanMerger
     private var ready: [KeptSpan] = []
     private var scoredTokens = 0
@@ -26,24 +28,29 @@ struct ScoreRule: DecisionRule {
 
     /// - Parameters:
     ///   - defaultThreshold: least score of a kept unit when neither the caller nor a budget sets a bound.
-    ///   - words: the question's words and the lexicon they were looked up in, to match in every unit; has its own default
-    ///     threshold.
+    ///   - words: what to match in every unit; has its own default threshold.
     init(
         _ request: CompressionRequest, patterns: PatternSet, defaultThreshold: Float,
-        words: (query: QueryWords, lexicon: Lexicon)?
+        words: WordEvidence?
     ) {
         let unit = request.unit
-        let leastScore = words?.lexicon.weights.threshold ?? defaultThreshold
+        let leastScore = words?.weights.threshold ?? defaultThreshold
         self.budget = request.budget
         self.threshold = request.threshold ?? (request.budget == nil ? leastScore : nil)
         switch unit {
         case .token: self.tokenUnits = TokenUnits()
         case .sentence: break
-        case .word, .line, .paragraph: self.splitter = UnitSplitter(unit)
+        case .word, .line, .paragraph, .record: self.splitter = UnitSplitter(unit)
         }
         self.scorer =
-            words.map { UnitScorer(request.aggregation, query: $0.query, lexicon: $0.lexicon) }
-            ?? UnitScorer(request.aggregation)
+            if let words, request.budget != nil {
+                UnitScorer(request.aggregation, query: words.query, table: words.table)
+            } else if let words {
+                UnitScorer(request.aggregation, query: words.query, table: words.table, weights: words.weights)
+            } else {
+                UnitScorer(request.aggregation)
+            }
+        self.unscored = request.budget == nil ? nil : words.map { WholeTextUnits($0.query, weights: $0.weights) }
         self.search = patterns.isEmpty ? nil : PatternSearch(patterns)
         self.merger = SpanMerger(granularity: unit, minTokens: request.minSpanTokens ?? 0, tags: request.tags)
     }
@@ -106,7 +113,9 @@ struct ScoreRule: DecisionRule {
             let forced = self.forced.overlap(unit.bytes)
             self.decidedBytes = unit.bytes.upperBound
             decided += 1
-            if self.budget != nil {
+            if self.unscored != nil {
+                self.unscored?.append(unit, forced: forced)
+            } else if self.budget != nil {
                 self.selection.append(unit, forced: forced)
             } else if forced || unit.score >= self.threshold ?? 0 {
                 self.merger.append(unit, forced: forced, into: &self.ready)
@@ -125,6 +134,8 @@ struct ScoreRule: DecisionRule {
     /// Every unit is known: makes the selection that needed all of them, and ends the last span.
     private mutating func decideRest(_ total: ContextSize) throws(CPRSError) {
         if let budget = self.budget {
+            self.unscored?.select(into: &self.selection)
+            self.unscored = nil
             let selected = try self.selection.select(
                 budget: budget, totalTokens: total.tokens, threshold: self.threshold)
             for (unit, forced) in selected.kept { self.merger.append(unit, forced: forced, into: &self.ready) }
@@ -147,7 +158,7 @@ extension CompressionRequest {
         if self.unit != self.granularity { return .best }
         switch self.granularity {
         case .token, .word, .sentence: return .mean
-        case .line, .paragraph: return .bestMean(of: Self.evidenceTokens)
+        case .line, .paragraph, .record: return .bestMean(of: Self.evidenceTokens)
         }
     }
 
@@ -156,7 +167,7 @@ extension CompressionRequest {
     package var canMatchWords: Bool {
         switch self.granularity {
         case .token, .word: false
-        case .sentence, .line, .paragraph: self.decoding == .default && self.matchesWords
+        case .sentence, .line, .paragraph, .record: self.decoding == .default && self.matchesWords
         }
     }
 

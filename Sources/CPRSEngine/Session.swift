@@ -40,21 +40,11 @@ package struct Session: Sendable {
         self.windower = Windower(roomTokens: room, startOfToken: tokenizer.start(of:))
         switch request.decoding {
         case .default:
-            let words = try Self.words(of: request, tokenizer: tokenizer, lexicon: lexicon)
+            let words = try WordEvidence(request, tokenizer: tokenizer, lexicon: lexicon)
             self.rule = ScoreRule(request, patterns: patterns, defaultThreshold: limits.threshold, words: words)
         case .reference: self.rule = ReferenceRule(request)
         }
         self.summary.promptTokens = prompt.tokens.count
-    }
-
-    /// What there is to match, or nil if the request, the model or the question gives no reason to.
-    private static func words(
-        of request: CompressionRequest, tokenizer: Tokenizer, lexicon: Lexicon?
-    ) throws(CPRSError) -> (query: QueryWords, lexicon: Lexicon)? {
-        guard let lexicon, request.canMatchWords else { return nil }
-        let query = try tokenizer.encode(Array(request.query.utf8), specialTokens: .text).map(\.id)
-        let words = QueryWords(query, table: lexicon.table)
-        return words.isEmpty ? nil : (words, lexicon)
     }
 
     /// Takes the next bytes of the context.

@@ -10,14 +10,22 @@ extension Lexicon {
 
     /// Reads what a model brings for word matching; nil if its config has no `cprs_lexical`.
     ///
+    /// `tasks` in it has the same fields for single presets, by their names.
+    ///
     /// - Parameters:
     ///   - config: the model's.
     ///   - vocabularySize: ids of the model's tokenizer; the table needs a row for each.
     /// - Throws: `modelUnusable`, naming the file, the field, its allowed values and the one found.
     package init?(_ source: ModelSource, config: Qwen2Config, vocabularySize: Int) throws(CPRSError) {
         guard let value = config.lexical else { return nil }
-        let weights = try LexicalWeights(
-            json: value, name: "\(source.path): \(ModelSource.FileName.config): cprs_lexical")
+        let name = "\(source.path): \(ModelSource.FileName.config): cprs_lexical"
+        let weights = try LexicalWeights(json: value, name: name)
+        var tasks: [String: LexicalWeights] = [:]
+        if let members = value.object?["tasks"]?.object {
+            for task in members.keys {
+                tasks[task] = try LexicalWeights(json: members[task] ?? .null, name: "\(name).tasks.\(task)")
+            }
+        }
 
         let path = "\(source.path): \(Self.file).safetensors"
         let tensors = try source.extraTensors(Self.file)
@@ -37,7 +45,7 @@ extension Lexicon {
         let table = try LexicalTable(
             classes: column("class"), idf: column("idf"), shapes: column("shape"), spellings: column("spelling"),
             letters: column("letters"), name: path)
-        self.init(table: table, weights: weights)
+        self.init(table: table, weights: weights, tasks: tasks)
     }
 }
 
@@ -68,8 +76,8 @@ extension LexicalWeights {
         }
         self.init(
             bias: try weight("bias"), critic: try weight("critic"), best: try weight("best"),
-            matched: try weight("matched"), covered: try weight("covered"), nearby: try weight("nearby"),
-            length: try weight("length"), decay: try number("decay", in: 0...1),
-            threshold: Float(try number("threshold", in: 0...1)))
+            covered: try weight("covered"), complete: try weight("complete"), nearby: try weight("nearby"),
+            key: try weight("key"), format: try weight("format"), length: try weight("length"),
+            decay: try number("decay", in: 0...1), threshold: Float(try number("threshold", in: 0...1)))
     }
 }

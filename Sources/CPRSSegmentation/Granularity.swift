@@ -1,6 +1,8 @@
 /// How much text is kept or dropped as one piece.
 package enum Granularity: String, CaseIterable, Sendable {
     case token, word, sentence, line, paragraph
+    /// A line, or a member or element of JSON that shares its line with the next.
+    case record
 }
 
 /// An upper limit on what is kept, counted in tokens of the input.

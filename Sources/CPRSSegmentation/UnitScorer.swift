@@ -58,12 +58,20 @@ package struct UnitScorer: Sendable {
     /// A scorer at the start of a text.
     package init(_ aggregation: Aggregation) { self.fold = ScoreFold(aggregation) }
 
+    /// A scorer whose units say which of the question's words they hold; the scores are the critic's.
+    package init(_ aggregation: Aggregation, query: QueryWords, table: LexicalTable) {
+        self.init(aggregation)
+        self.matcher = WordMatcher(query, table: table)
+    }
+
     /// A scorer whose units' scores take the question's words into account; each is given out one unit later.
-    package init(_ aggregation: Aggregation, query: QueryWords, lexicon: Lexicon) {
+    package init(
+        _ aggregation: Aggregation, query: QueryWords, table: LexicalTable, weights: LexicalWeights
+    ) {
         self.init(aggregation)
         guard !query.isEmpty else { return }
-        self.matcher = WordMatcher(query, table: lexicon.table)
-        self.fusion = LexicalFusion(query, weights: lexicon.weights)
+        self.matcher = WordMatcher(query, table: table)
+        self.fusion = LexicalFusion(query, weights: weights)
     }
 
     /// Takes the next unit ends, ascending.

@@ -15,12 +15,13 @@ struct WordMatchingTests {
             classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
             spellings: rows, letters: rows.map { _ in 1 }, name: "t")
         let weights = LexicalWeights(
-            bias: -4, critic: 0.5, best: 0.25, matched: 0.1, covered: 6, nearby: 2, length: 0.25, decay: 0.5,
+            bias: -4, critic: 0.5, best: 0.25, covered: 6, complete: 0, nearby: 2, key: 0, format: 0, length: 0.25,
+            decay: 0.5,
             threshold: threshold)
         return Lexicon(table: table, weights: weights)
     }
 
-    static let large: [Granularity] = [.sentence, .line, .paragraph]
+    static let large: [Granularity] = [.sentence, .line, .paragraph, .record]
 
     @Test(
         "any chunking and window gives the decisions of the whole text", arguments: Self.large,
@@ -73,6 +74,37 @@ struct WordMatchingTests {
         #expect(all.summary.keptTokens == all.summary.contextTokens)
         let none = try Compression.run(Sample.mixed, .test { $0.threshold = 1 }, lexicon: Self.lexicon(threshold: 0))
         #expect(none.kept.isEmpty)
+    }
+
+    @Test("a preset's own weights and threshold serve it, and an instruction with its tags")
+    func tasks() throws {
+        for preset in Preset.all { #expect(CompressionRequest(preset: preset, query: "q").task == preset.name) }
+        var request = CompressionRequest.test()
+        (request.instruction, request.tags) = ("Tag it with 'needle'", ["needle"])
+        #expect(request.task == "needle")
+        (request.instruction, request.tags) = ("Keep what matters", [])
+        #expect(request.task == "fact")
+
+        let base = try Self.lexicon(threshold: 0)
+        var strict = base.weights(for: "fact")
+        strict.threshold = 1
+        let lexicon = Lexicon(table: base.table, weights: base.weights(for: "fact"), tasks: ["needle": strict])
+        request.query = "disk"
+        let all = try Compression.run(Sample.mixed, request, lexicon: lexicon)
+        #expect(all.summary.keptTokens == all.summary.contextTokens)
+        request.tags = ["needle"]
+        #expect(try Compression.run(Sample.mixed, request, lexicon: lexicon).kept.isEmpty)
+    }
+
+    @Test(
+        "a format is what an instruction quotes, if it has several words; an apostrophe opens no quote",
+        arguments: [
+            ("chains like 'VAR X1 = X2' of the user's text, tagged with 'chain'", ["VAR X1 = X2"]),
+            ("the user's question.\n- tag the user's facts with 'fact'", []), ("'a b' and 'c d'", ["a b", "c d"]),
+            ("an open 'quote that\nends' nowhere", []), ("", []),
+        ])
+    func formats(instruction: String, expected: [String]) {
+        #expect(WordEvidence.formats(in: instruction) == expected)
     }
 
     @Test("decisions leave before the text ends")

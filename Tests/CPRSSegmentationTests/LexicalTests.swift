@@ -13,23 +13,23 @@ private enum Tiny {
     static let shapes: [Float] = [0, 0, 0, 2, 0, 0, 0, 3, 3, 0]
 
     static let weights = LexicalWeights(
-        bias: -4, critic: 0.5, best: 0.25, matched: 0.125, covered: 6, nearby: 3, length: 0.5, decay: 0.5,
-        threshold: 0.5)
+        bias: -4, critic: 0.5, best: 0.25, covered: 6, complete: 0, nearby: 3, key: 0, format: 0, length: 0.5,
+        decay: 0.5, threshold: 0.5)
 
-    static func lexicon(_ weights: LexicalWeights = Self.weights) throws -> Lexicon {
+    static func table() throws -> LexicalTable {
         let letters = Self.classes.map { _ in Float(1) }
-        let table = try LexicalTable(
+        return try LexicalTable(
             classes: Self.classes, idf: Self.idf, shapes: Self.shapes, spellings: Self.classes.map { $0 + 1 },
             letters: letters, name: "table")
-        return Lexicon(table: table, weights: weights)
     }
 
     /// One byte per token; every unit gets `score` at each token.
     static func units(
         _ units: [[TokenID]], query: [TokenID], weights: LexicalWeights = Self.weights, score: Float = 0.5
     ) throws -> [ScoredUnit] {
-        let lexicon = try Self.lexicon(weights)
-        var scorer = UnitScorer(.mean, query: QueryWords(query, table: lexicon.table), lexicon: lexicon)
+        let table = try Self.table()
+        var scorer = UnitScorer(
+            .mean, query: QueryWords(query, table: table), table: table, weights: weights)
         var offset = 0
         var out: [ScoredUnit] = []
         for unit in units {
@@ -75,6 +75,35 @@ struct LexicalTests {
         #expect(try !matches([2], [999, -1]))
     }
 
+    @Test("linked words are a compound as well; what has a part only lacks the key")
+    func compounds() throws {
+        // 0 "-"; 1 "brisk"; 2 "-anchor"; 3 "anchor"; 4 a blank; 5 "magic".
+        let classes: [Float] = [-1, 0, 1, 1, -1, 2]
+        let table = try LexicalTable(
+            classes: classes, idf: [0, 5, 7, 7, 0, 4], shapes: [4, 2, 6, 3, 0, 2], spellings: [9, 1, 2, 2, 8, 3],
+            letters: classes.map { _ in 1 }, name: "t")
+        var weights = Tiny.weights
+        (weights.bias, weights.covered, weights.nearby, weights.key) = (-6, 4, 0, 8)
+        func scores(_ units: [[TokenID]], query: [TokenID]) -> [Float] {
+            var scorer = UnitScorer(.mean, query: QueryWords(query, table: table), table: table, weights: weights)
+            var ends: [Int] = []
+            for (index, id) in units.joined().enumerated() {
+                let token = Token(id: id, bytes: index..<index + 1)
+                scorer.append([ScoredToken(token: token, label: .inside, score: 0.5)])
+            }
+            for unit in units { ends.append((ends.last ?? 0) + unit.count) }
+            scorer.append(unitEnds: ends)
+            scorer.finish(totalBytes: ends.last ?? 0)
+            return units.compactMap { _ in scorer.next()?.score }
+        }
+        let found = scores([[5, 1, 2], [5, 1, 0, 3], [5, 4, 3], [5, 1, 4, 3], [5, 4, 4]], query: [5, 1, 2])
+        #expect(found[0] > 0.8 && found[0] < found[1] + 0.05 && found[1] < found[0] + 0.05)
+        #expect(found[2] < 0.5 && found[3] < 0.7 && found[4] < found[2])
+        // Either of two keys is enough.
+        let either = scores([[5, 1, 2, 4]], query: [5, 1, 2, 4, 3, 0, 3])
+        #expect(either[0] > 0.8)
+    }
+
     @Test("a word does not reach over the end of a unit")
     func unitEnds() throws {
         let units = try Tiny.units([[1, 3], [7, 1]], query: [3, 7])
@@ -93,8 +122,8 @@ struct LexicalTests {
         let table = try LexicalTable(
             classes: classes, idf: classes.map { $0 / 10 }, shapes: classes.map { _ in 0 }, spellings: classes,
             letters: classes.map { _ in 1 }, name: "t")
-        let lexicon = Lexicon(table: table, weights: Tiny.weights)
-        var scorer = UnitScorer(.mean, query: QueryWords((0..<100).map { TokenID($0) }, table: table), lexicon: lexicon)
+        var scorer = UnitScorer(
+            .mean, query: QueryWords((0..<100).map { TokenID($0) }, table: table), table: table, weights: Tiny.weights)
         scorer.append(
             (0..<100).map { ScoredToken(token: Token(id: TokenID($0), bytes: $0..<$0 + 1), label: .inside, score: 0.5) }
         )
@@ -120,7 +149,7 @@ struct LexicalTests {
             ([0.5], [0], [0], "class must be"), ([-2], [0], [0], "(got -2.0 in row 0)"),
             ([1e9], [0], [0], "class must be"), ([0], [-1], [0], "idf must be in 0...40 (got -1.0 in row 0)"),
             ([0], [.infinity], [0], "idf must be"),
-            ([0], [0], [4], "shape must be a whole number in 0...3 (got 4.0 in row 0)"),
+            ([0], [0], [8], "shape must be a whole number in 0...7 (got 8.0 in row 0)"),
             ([0], [], [0], "one row per token (got 1, 0, 1, 1 and 1)"), ([], [], [], "one row per token"),
         ])
     func tables(classes: [Float], idf: [Float], shapes: [Float], words: String) throws {
@@ -146,14 +175,14 @@ struct LexicalTests {
             classes: floats(fields["class"]), idf: floats(fields["idf"]), shapes: floats(fields["shape"]),
             spellings: floats(fields["spelling"]), letters: floats(fields["letters"]), name: file)
         let weights = floats(fields["weights"]).map(Double.init)
-        let lexicon = Lexicon(
-            table: table,
-            weights: LexicalWeights(
-                bias: weights[0], critic: weights[1], best: weights[2], matched: weights[3], covered: weights[4],
-                nearby: weights[5], length: weights[6], decay: weights[7], threshold: 0.5))
+        let lexicalWeights = LexicalWeights(
+            bias: weights[0], critic: weights[1], best: weights[2], covered: weights[3], complete: weights[4],
+            nearby: weights[5], key: weights[6], format: weights[7], length: weights[8], decay: weights[9],
+            threshold: 0.5)
         for (number, item) in cases.enumerated() {
             let object = try #require(item.object)
-            var scorer = UnitScorer(.mean, query: QueryWords(ids(object["query"]), table: table), lexicon: lexicon)
+            let words = QueryWords(ids(object["query"]), format: ids(object["format"]), table: table)
+            var scorer = UnitScorer(.mean, query: words, table: table, weights: lexicalWeights)
             let keep = floats(object["keep"])
             let tokens = ids(object["ids"]).enumerated().map {
                 ScoredToken(token: Token(id: $1, bytes: $0..<$0 + 1), label: .inside, score: keep[$0])

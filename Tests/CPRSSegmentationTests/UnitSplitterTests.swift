@@ -4,7 +4,7 @@ internal import CPRSTestSupport
 internal import Testing
 
 @Suite struct UnitSplitterTests {
-    static let granularities: [Granularity] = [.word, .sentence, .line, .paragraph]
+    static let granularities: [Granularity] = [.word, .sentence, .line, .paragraph, .record]
 
     @Test("any chunking gives the ends of the whole", arguments: Self.granularities)
     func chunking(granularity: Granularity) {

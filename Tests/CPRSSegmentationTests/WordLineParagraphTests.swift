@@ -43,10 +43,20 @@ internal import Testing
         arguments: ["a\nb\n\n¦c\n \t\n\n¦  d\n", "\n\n a\r\n\r\n¦b", "a\n\n\n\n", "a  b\n c\n", "   "])
     func paragraphs(marked: String) { self.check(.paragraph, marked) }
 
-    @Test("lines and paragraphs have no greatest length")
+    @Test(
+        "a record ends after a line, and between two values of JSON that share one",
+        arguments: [
+            #"{"a": "1", ¦"b": {"c": 2,¦"d": [true,  ¦"e", 3, 4, ¦[5], ¦{}]}, ¦"f": null}"#, "k = 1\n¦k = 2\r\n¦",
+            "{\n¦  \"a\": 1,\n¦  \"b\": false, ¦\"c\": 2\n¦}\n¦", #"She said, "no", and left, "yes"."#,
+            #"in 1, 2, and untrue, "x", y"#, #"true, ¦"x""#, ",\"a\"", "1,", "1, ", #"1,                 "far""#,
+        ])
+    func records(marked: String) { self.check(.record, marked) }
+
+    @Test("lines, records and paragraphs have no greatest length")
     func unbounded() {
         let text = [UInt8](repeating: 0x78, count: 300_000) + [0x0A, 0x0A, 0x79]
         #expect(unitEnds(.line, text) == [300_001, 300_002, 300_003])
+        #expect(unitEnds(.record, text) == [300_001, 300_002, 300_003])
         #expect(unitEnds(.paragraph, text) == [300_002, 300_003])
     }
 }

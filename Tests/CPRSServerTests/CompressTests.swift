@@ -231,6 +231,7 @@ extension Granularity {
         case .sentence: .sentence
         case .line: .line
         case .paragraph: .paragraph
+        case .record: .record
         }
     }
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from . import circuit, corpus, decision, evaluate, export, fuse, heldout, lexicon, plot, tokenizer, train
+from . import circuit, corpus, decision, engine, evaluate, export, fuse, heldout, lexicon, plot, tokenizer, train
 from .critic import TokenCritic
 from .dataset import Dataset, build
 from .prompts import MARKER_END, MARKER_START
@@ -89,7 +89,8 @@ def plot_command(options, config):
 
 def fuse_command(options, config):
     bpe = tokenizer.load(options.model / "tokenizer.json")
-    fuse.fuse(load_model(options.model), bpe, options.corpus, options.model, options.items)
+    with engine.Engine(options.cprsd, options.model, options.threads) as scorer:
+        fuse.fuse(scorer, bpe, options.corpus, options.model, options.items, options.lexicon)
 
 
 def evaluate_command(options, config):
@@ -165,6 +166,8 @@ def parse():
     step.set_defaults(run=export_command)
     step = steps.add_parser("fuse", help="an exported folder gets cprs_lexicon.safetensors and cprs_lexical in its config")
     step.add_argument("--model", type=Path, required=True, help="folder that export wrote; its tokenizer.json is used")
+    step.add_argument("--cprsd", type=Path, default=engine.REPOSITORY / ".build/release/cprsd", help="daemon that scores (default: the release build)")
+    step.add_argument("--lexicon", type=Path, help="folder with the same tokenizer whose table of words is taken; counting one takes minutes")
     step.add_argument("--items", type=float, default=1.0, help="share of the items to fit on, above 0")
     step.set_defaults(run=fuse_command)
     step = steps.add_parser("reliability", help="thresholds and calibration of an exported folder -> reliability.json")

@@ -1,7 +1,7 @@
 """Fits how a critic's scores and word matches become one probability, and adds both to an exported model folder.
 
-Fitted on the train split only; the default threshold is the one that keeps few tokens where there is no evidence, on
-held-out windows. The features are those of `LexicalFusion` in the engine, in the same order.
+One regression for each task, fitted on the train split only; the default thresholds are chosen on held-out texts. The
+features are those of `LexicalFusion` in the engine.
 """
 
 import json
@@ -10,63 +10,54 @@ import random
 import numpy as np
 import torch
 
-from . import corpus, heldout, lexical
-from .critic import OUTSIDE
-from .evaluate import gold_sentences, instruction, sentence_tokens, window_logits
-from .prompts import prompt_ids
+from . import fusion_items, heldout, lexical
+from .prompts import INSTRUCTIONS
 
-FEATURES = ("critic", "best", "matched", "covered", "nearby", "length")
+FEATURES = ("critic", "best", "covered", "complete", "nearby", "key", "format", "length")
+# Tasks with weights of their own; the first one's serve all others.
+TASKS = ("fact", "needle", "pair", "chain")
 USUAL_TOKENS = 30
+# In a record, one stretch of this many tokens is reason enough, as in the engine.
+EVIDENCE_TOKENS = 12
 MARGIN = 1e-6
 DECAY = 0.6
 PENALTY = 1e-3
 # Kept share of tokens at the default threshold in windows that hold no evidence, and about how long a window is.
 KEPT_WITHOUT_EVIDENCE = 0.008
 WINDOW_TOKENS = 900
-# Items per file of the train split: questions whose evidence shares words with them. Synthetic ones are the needles.
-FIT_ITEMS = {
-    "squad_dev": 110,
-    "hotpotqa": 40,
-    "selqa": 40,
-    "2wikimultihopqa": 20,
-    "musique": 20,
-    "nq_open_oracle": 40,
-    "squadshifts_reddit": 10,
-    "cmrc2018": 24,
-    "drcd": 12,
-    "jaquad": 24,
-}
-FIT_NEEDLES = 10
+# Statements are told apart by their words: less of all that is not evidence is kept, beside evidence too. Where nearly all
+# evidence scores higher still, the threshold lies between the two.
+KEPT_BESIDE_STATEMENTS, LOWEST_STATEMENTS = 0.001, 0.02
 THRESHOLD_ITEMS = {"squad": 24, "hotpot": 6, "selqa": 6, "zh": 6, "ja": 6}
-THRESHOLD_SEED = 23
+SEED, THRESHOLD_SEED = 5, 23
 
 
-def fit_items(corpus_folder, share, seed=5):
-    """Haystacks as the held-out ones, from the train split."""
-    rng, items = random.Random(seed), []
-    for file, count in FIT_ITEMS.items():
-        rows = [row for row in corpus.read_lines(f"{corpus_folder}/train/{file}.jsonl.xz") if row["evidence"]]
-        items += heldout.haystack_items(rows, file, rows[0]["lang"], max(1, round(count * share)), rng)
-    for family in ("needle", "passkey"):
-        count = max(1, round(FIT_NEEDLES * share))
-        items += heldout.synthetic_items(corpus_folder, family, count, rng, split="train")
-    return items
+def fit_items(folder, task, share, seed=SEED):
+    rng = random.Random(f"{seed}-{task}")
+    return fusion_items.questions(folder, share, rng) if task == "fact" else fusion_items.made(folder, task, share, rng)
+
+
+def threshold_items(folder, task):
+    if task == "fact":
+        return heldout.build(folder, THRESHOLD_ITEMS, families=tuple(THRESHOLD_ITEMS), seed=THRESHOLD_SEED)
+    return fusion_items.made(folder, task, 0.3, random.Random(f"{THRESHOLD_SEED}-{task}"), split="eval")
 
 
 class Scored:
-    """An item's sentences: features [S, 6], gold [S], tokens of each [S]."""
+    """An item's units: features [S, 8], gold [S], tokens of each [S]."""
 
-    def __init__(self, model, tokenizer, table, item):
-        encoding = tokenizer.encode(item.text)
-        sentences, ranges = sentence_tokens(item.text, item.lang, encoding.offsets)
-        prompt = prompt_ids(tokenizer, instruction(model, item.task), item.query)
-        logits = window_logits(model, prompt, encoding.ids, ranges, model.config["cprs_window_tokens"])
-        keep = (1 - logits.softmax(-1)[:, OUTSIDE]).numpy()
-        gold = set(gold_sentences(item, sentences))
+    def __init__(self, engine, tokenizer, table, item):
+        keep, ranges, edges = engine.score(item)
+        ids = tokenizer.encode(item.text).ids
+        if len(ids) != len(keep):
+            raise SystemExit(f"{item.family}: the engine has {len(keep)} tokens, the tokenizer here {len(ids)}")
+        gold = [[len(item.text[:end].encode()) for end in span] for span in item.gold]
         self.item, self.ranges = item, ranges
-        self.gold = np.array([index in gold for index in range(len(ranges))], float)
+        self.gold = np.array([any(start < last and first < end for first, last in gold) for start, end in edges], float)
         self.tokens = np.array([end - start for start, end in ranges])
-        self.features = features(table, tokenizer.encode(item.query).ids, encoding.ids, ranges, keep)
+        form = tokenizer.encode("\n".join(lexical.formats(INSTRUCTIONS[item.task][0]))).ids
+        query = lexical.query_words(table, tokenizer.encode(item.query).ids, form)
+        self.features = features(table, query, ids, ranges, keep, stretch=EVIDENCE_TOKENS if item.task == "pair" else None)
 
 
 def logit(probability):
@@ -74,25 +65,36 @@ def logit(probability):
     return np.log(clipped / (1 - clipped))
 
 
-def features(table, query_ids, ids, sentences, keep, decay=DECAY):
-    """[S, 6] in the order of FEATURES; keep [tokens]: the critic's P(keep). None if the question has no words."""
-    query = lexical.query_words(table, query_ids)
-    idf = np.array(list(query.values()))
-    if idf.sum() <= 0:
+def features(table, query, ids, units, keep, decay=DECAY, stretch=None):
+    """[S, 8] in the order of FEATURES; keep [tokens]: the critic's P(keep). None if the question has no words.
+
+    stretch: the critic's score of a unit is its best mean over so many tokens; None: over all.
+    """
+    idf, total = query.idf, query.idf.sum()
+    if total <= 0:
         return None
-    found = lexical.matches(table, query, ids, sentences)
-    matched = (found * idf).sum(1)
+    found = lexical.matches(table, query, ids, units)
+    key, covered = lexical.coverage(query, found)
     return np.stack(
         [
-            logit(np.array([keep[start:end].mean() for start, end in sentences])),
-            logit(np.array([keep[start:end].max() for start, end in sentences])),
-            matched,
-            matched / idf.sum(),
-            (lexical.nearby(found, decay) * idf).sum(1) / idf.sum(),
-            np.log(np.array([end - start for start, end in sentences]) / USUAL_TOKENS),
+            logit(np.array([best_mean(keep[start:end], stretch) for start, end in units])),
+            logit(np.array([keep[start:end].max() for start, end in units])),
+            covered,
+            covered**2,
+            (lexical.nearby(found, decay) * idf).sum(1) / total,
+            key,
+            found[:, query.format].all(1) * query.format.any(),
+            np.log(np.array([end - start for start, end in units]) / USUAL_TOKENS),
         ],
         axis=1,
     )
+
+
+def best_mean(values, stretch):
+    if stretch is None or len(values) <= stretch:
+        return values.mean()
+    sums = np.concatenate([[0], np.cumsum(values, dtype=float)])
+    return (sums[stretch:] - sums[:-stretch]).max() / stretch
 
 
 def regression(x, y, weights):
@@ -144,12 +146,25 @@ def kept_without_evidence(scored, coefficients, constant, threshold):
     return tokens[scores >= threshold].sum() / max(1, tokens.sum())
 
 
-def choose_threshold(scored, coefficients, constant):
-    """The least threshold, in steps of 0.01, that keeps at most KEPT_WITHOUT_EVIDENCE of the tokens without evidence."""
-    for threshold in np.arange(0.01, 1, 0.01):
-        if kept_without_evidence(scored, coefficients, constant, threshold) <= KEPT_WITHOUT_EVIDENCE:
-            return round(float(threshold), 2)
-    return 1.0
+def choose_threshold(scored, coefficients, constant, task):
+    """The least threshold, in steps of 0.01, that keeps at most KEPT_WITHOUT_EVIDENCE of the tokens without evidence.
+
+    For statements also at most KEPT_BESIDE_STATEMENTS of all tokens that are none; halfway (in logits) to where the
+    evidence begins, if it begins above.
+    """
+    steps = [round(float(step), 2) for step in np.arange(0.01, 1, 0.01)]
+    least = next((step for step in steps if kept_without_evidence(scored, coefficients, constant, step) <= KEPT_WITHOUT_EVIDENCE), 1.0)
+    if task == TASKS[0]:
+        return least
+    scores = np.concatenate([probabilities(one, coefficients, constant) for one in scored])
+    is_gold = np.concatenate([one.gold for one in scored]) > 0
+    tokens = np.concatenate([one.tokens for one in scored])
+    other = tokens * ~is_gold
+    least = max(least, next((step for step in steps if other[scores >= step].sum() <= KEPT_BESIDE_STATEMENTS * tokens.sum()), 1.0))
+    evidence = np.quantile(scores[is_gold], LOWEST_STATEMENTS)
+    if evidence <= least:
+        return least
+    return round(float(1 / (1 + np.exp(-(logit(evidence) + logit(least)) / 2))), 2)
 
 
 def at_threshold(scored, coefficients, constant, threshold):
@@ -169,28 +184,47 @@ def reliability(scored, coefficients, constant, edges=(0, 0.05, 0.1, 0.2, 0.4, 0
     return [(scores[b].mean(), gold[b].mean(), int(b.sum())) for b in bins if b.any()]
 
 
-def fuse(model, tokenizer, corpus_folder, folder, share):
-    """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the threshold by."""
-    model.eval()
-    table = lexical.build(tokenizer, corpus_folder)
+def fuse(engine, tokenizer, corpus_folder, folder, share, lexicon=None):
+    """Writes the table and `cprs_lexical` into the folder; prints the held-out figures it chose the thresholds by.
+
+    lexicon: another model's folder with the same tokenizer, whose table is taken; None: the table is counted anew.
+    """
+    # On small matrices, threads wait for each other.
+    torch.set_num_threads(1)
+    table = taken(lexicon, tokenizer) if lexicon else lexical.build(tokenizer, corpus_folder)
     table.save(folder)
-    scored = [Scored(model, tokenizer, table, item) for item in fit_items(corpus_folder, share)]
-    items = heldout.build(corpus_folder, THRESHOLD_ITEMS, families=tuple(THRESHOLD_ITEMS), seed=THRESHOLD_SEED)
-    finish(scored, [Scored(model, tokenizer, table, item) for item in items], folder)
+    fields = {}
+    for task in TASKS:
+        print(f"{task}:", flush=True)
+        items = fit_items(corpus_folder, task, share), threshold_items(corpus_folder, task)
+        scored, held_out = ([Scored(engine, tokenizer, table, item) for item in part] for part in items)
+        fields[task] = finish(scored, held_out, task)
+    path = folder / "config.json"
+    rest = {task: fields[task] for task in TASKS[1:]}
+    config = json.loads(path.read_text()) | {"cprs_lexical": {**fields[TASKS[0]], "tasks": rest}}
+    path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def finish(scored, held_out, folder):
-    """Fits, chooses the threshold, writes `cprs_lexical` into the folder's config and prints the held-out figures."""
+def taken(lexicon, tokenizer):
+    """The statistics of another model's table."""
+    table, size = lexical.Table.load(lexicon), tokenizer.get_vocab_size()
+    if len(table.classes) != size:
+        raise SystemExit(f"{lexicon}: the table has {len(table.classes)} rows, the tokenizer {size} ids")
+    table.shape = lexical.shapes(lexical.token_bytes(tokenizer), size)
+    return table
+
+
+def finish(scored, held_out, task):
+    """Fits, chooses the threshold and prints the held-out figures -> the fields of a task."""
     scored, held_out = ([one for one in ones if one.features is not None] for ones in (scored, held_out))
     coefficients, constant = fit(scored)
-    threshold = choose_threshold(held_out, coefficients, constant)
+    threshold = choose_threshold(held_out, coefficients, constant, task)
     fields = {"bias": constant, **dict(zip(FEATURES, coefficients.tolist())), "decay": DECAY, "threshold": threshold}
-    path = folder / "config.json"
-    config = json.loads(path.read_text()) | {"cprs_lexical": {name: round(value, 6) for name, value in fields.items()}}
-    path.write_text(json.dumps(config, indent=2) + "\n")
-    print(json.dumps(config["cprs_lexical"]))
+    fields = {name: round(value, 6) for name, value in fields.items()}
+    print(json.dumps(fields))
     gold, kept = at_threshold(held_out, coefficients, constant, threshold)
-    print(f"held out: {gold:.1f}% of the gold sentences in {kept:.2f}% of the tokens")
+    print(f"held out: {gold:.1f}% of the gold units in {kept:.2f}% of the tokens")
     print(f"windows without evidence: {100 * kept_without_evidence(held_out, coefficients, constant, threshold):.2f}% of the tokens")
     for mean, share, count in reliability(held_out, coefficients, constant):
-        print(f"P(keep) {mean:.2f}: {share:.2f} gold of {count} sentences")
+        print(f"P(keep) {mean:.2f}: {share:.2f} gold of {count} units", flush=True)
+    return fields

@@ -15,7 +15,7 @@ from . import corpus
 from .lexicon import match_key
 
 FILE = "cprs_lexicon.safetensors"
-JOINS, EXTENDS = 1, 2
+JOINS, EXTENDS, LINKS = 1, 2, 4
 NO_WORD = -1
 # More words than this in one question are cut, the commonest first; a unit's words are then a set of 64 bits.
 MAX_QUERY_WORDS = 64
@@ -26,6 +26,10 @@ SPELLING_PRIME, SPELLING_BASE = 16_777_213, 1_000_003
 # Letters of a word beyond this are not told apart from it.
 MAX_LETTERS = 1 << 20
 JOINING = re.compile(rf"[^\W{CJK}]")
+# Signs that make one compound of the words around them: keys, dates, versions, paths, addresses.
+LINKING = re.compile(rf"[-./@]([^\W{CJK}]|\Z)")
+# No idf is greater than this: the engine's bound for compounds.
+MAX_IDF = 40.0
 
 
 @dataclass
@@ -34,7 +38,8 @@ class Table:
 
     classes [V] int32: equal for tokens with the same word stem, NO_WORD for punctuation and white space.
     idf [V] float32: natural logarithm of the inverse share of sentences, and of questions, that hold the class; the smaller.
-    shape [V] uint8: JOINS if the token may continue the word of the token before it, EXTENDS if the next one may continue it.
+    shape [V] uint8: JOINS if the token may continue the word of the token before it, EXTENDS if the next one may continue it,
+        LINKS if it begins with a sign that joins the word before it and what follows to a compound.
     spelling, letters [V] int32: hash and number of its letters, lower-cased; they tell words of several tokens apart.
     """
 
@@ -84,7 +89,7 @@ def token_shape(spelled):
     joins = 0x80 <= spelled[0] < 0xC0 or JOINING.match(text[0])
     # A token that ends inside a character goes on in the next one.
     extends = text[-1] == "\ufffd" or JOINING.match(text[-1])
-    return (JOINS if joins else 0) | (EXTENDS if extends else 0)
+    return (JOINS if joins else 0) | (EXTENDS if extends else 0) | (LINKS if LINKING.match(text) else 0)
 
 
 def spelled_letters(index, spelled):
@@ -118,8 +123,12 @@ def build(tokenizer, corpus_folder):
     in_sentences = sentence_rarity(tokenizer, corpus_folder, classes)
     rarest = np.minimum(in_sentences, question_rarity(tokenizer, corpus_folder, classes))
     idf = np.where(classes == NO_WORD, 0, np.append(rarest, 0)[classes]).clip(0).astype(np.float32)
-    shape = np.array([token_shape(spelled.get(index, b"")) for index in range(size)], np.uint8)
-    return Table(classes, idf, shape, *spellings(spelled, size))
+    return Table(classes, idf, shapes(spelled, size), *spellings(spelled, size))
+
+
+def shapes(spelled, size):
+    """[V] how each token joins its neighbours."""
+    return np.array([token_shape(spelled.get(index, b"")) for index in range(size)], np.uint8)
 
 
 def spellings(spelled, size):
@@ -166,50 +175,119 @@ def question_rarity(tokenizer, corpus_folder, classes):
 
 
 def words(table, ids):
-    """[(key, idf)] of the words in order; equal keys match.
+    """[(key, idf, parts)] of the words and compounds, each where it ends; equal keys match; parts: the words of a compound, else 0.
 
     The key of a word that is one token, or is spelled as one, is its class; else it is what it is spelled like, and it
-    is as rare as all its tokens together, within the table's bounds.
+    is as rare as all its tokens together, within the table's bounds. Words joined by a link are also one compound.
     """
-    found, previous = [], None
-    for token in ids:
-        if table.classes[token] == NO_WORD:
-            previous = None
-            continue
-        if previous is not None and table.shape[previous] & EXTENDS and table.shape[token] & JOINS:
-            found[-1].append(token)
-        else:
-            found.append([token])
-        previous = token
     rarest = float(table.idf.max())
-    return [word_key(table, tokens, rarest) for tokens in found]
+    found, word, compound, linked = [], [], [], False
+
+    def close(with_compound):
+        nonlocal word, compound
+        if word:
+            key, idf, spelled = word_key(table, word, rarest)
+            found.append((key, idf, 0))
+            compound.append((spelled, idf))
+            word = []
+        if with_compound:
+            if len(compound) > 1:
+                found.append((("compound", *joined(spelled for spelled, _ in compound)), min(MAX_IDF, sum(idf for _, idf in compound)), len(compound)))
+            compound = []
+
+    for token in ids:
+        shape, is_word = int(table.shape[token]), table.classes[token] != NO_WORD
+        open_word = bool(word) and bool(table.shape[word[-1]] & EXTENDS)
+        if open_word and is_word and shape & JOINS:
+            word.append(token)
+            continue
+        is_link = open_word and bool(shape & LINKS)
+        close(not (is_link or linked and is_word and shape & JOINS))
+        if is_word:
+            word = [token]
+        linked = is_link and not is_word
+    close(True)
+    return found
+
+
+def joined(pieces):
+    """(spelling, letters) of what pieces [(spelling, letters)] spell together."""
+    value, letters = 0, 0
+    for spelled, count in pieces:
+        value = (value * pow(SPELLING_BASE, count, SPELLING_PRIME) + spelled) % SPELLING_PRIME
+        letters = min(letters + count, MAX_LETTERS)
+    return value, letters
 
 
 def word_key(table, tokens, rarest):
+    """(key, idf, (spelling, letters)) of one word."""
+    spelled = joined((int(table.spelling[token]), int(table.letters[token])) for token in tokens)
     if len(tokens) == 1:
-        return int(table.classes[tokens[0]]), float(table.idf[tokens[0]])
-    value, letters = 0, 0
-    for token in tokens:
-        count = int(table.letters[token])
-        value = (value * pow(SPELLING_BASE, count, SPELLING_PRIME) + int(table.spelling[token])) % SPELLING_PRIME
-        letters = min(letters + count, MAX_LETTERS)
-    known = table.known.get((value, letters))
-    return known or ((value, letters), min(rarest, sum(float(table.idf[token]) for token in tokens)))
+        return int(table.classes[tokens[0]]), float(table.idf[tokens[0]]), spelled
+    known = table.known.get(spelled)
+    return (*(known or (spelled, min(rarest, sum(float(table.idf[token]) for token in tokens)))), spelled)
 
 
-def query_words(table, ids):
-    """{classes: idf} of the distinct words of a question, the rarest MAX_QUERY_WORDS, in order."""
-    distinct = dict(words(table, ids))
-    kept = sorted(distinct, key=lambda word: -distinct[word])[:MAX_QUERY_WORDS]
-    return {word: idf for word, idf in distinct.items() if word in kept}
+@dataclass
+class Query:
+    """The distinct words that are looked for, at most MAX_QUERY_WORDS, the rarest.
+
+    idf [W]: of the words of the question, 0 for others. format [W]: whether it is one of the format that the instruction spells out.
+    groups: of each compound of the question, the places of it and of its parts.
+    """
+
+    keys: list
+    idf: np.ndarray
+    format: np.ndarray
+    groups: list
+
+
+def query_words(table, ids, format_ids=()):
+    read = words(table, ids)
+    question = {key: idf for key, idf, _ in read}
+    form = {key: idf for key, idf, _ in words(table, format_ids) if isinstance(key, int)}
+    found = question | form
+    kept = set(sorted(found, key=lambda word: -found[word])[:MAX_QUERY_WORDS])
+    keys = [word for word in found if word in kept]
+    place = {word: index for index, word in enumerate(keys)}
+    plain = [key for key, _, parts in read if not parts]
+    groups, passed = {}, 0
+    for key, _, parts in read:
+        passed += not parts
+        if parts and key in place:
+            members = {place[part] for part in plain[passed - parts : passed] if part in place}
+            groups.setdefault(key, sorted({place[key], *members}))
+    idf = np.array([question.get(key, 0.0) for key in keys])
+    is_format = np.array([key in form for key in keys], bool)
+    return Query(keys, idf, is_format, [group for group in groups.values() if idf[group].sum() > 0])
+
+
+def coverage(query, found):
+    """found [S, W] -> (key [S], covered [S]): how much of the key that is most nearly in a unit, and of the whole question.
+
+    Of several keys one is enough. Without keys, the rarest of the words that are there stands for one.
+    """
+    idf, matched = query.idf, found * query.idf
+    if not query.groups:
+        return matched.max(1) / idf.max(), matched.sum(1) / idf.sum()
+    sizes = [idf[group].sum() for group in query.groups]
+    key = np.max([matched[:, group].sum(1) / size for group, size in zip(query.groups, sizes)], axis=0)
+    plain = np.delete(np.arange(len(idf)), [place for group in query.groups for place in group])
+    size = np.mean(sizes)
+    return key, (matched[:, plain].sum(1) + key * size) / (idf[plain].sum() + size)
+
+
+def formats(instruction):
+    """What an instruction puts in single quotes and has several words: `like 'VAR XXX1 = XXX2'`. An apostrophe opens no quote."""
+    return [text for text in re.findall(r"(?<!\S)'([^'\n]*)'", instruction) if " " in text]
 
 
 def matches(table, query, ids, sentences):
     """[sentences, words of the query] whether the word stands in the sentence; sentences are token ranges."""
-    index = {word: place for place, word in enumerate(query)}
-    found = np.zeros((len(sentences), len(query)), bool)
+    index = {word: place for place, word in enumerate(query.keys)}
+    found = np.zeros((len(sentences), len(query.keys)), bool)
     for row, (start, end) in enumerate(sentences):
-        for word, _ in words(table, ids[start:end]):
+        for word, _, _ in words(table, ids[start:end]):
             if word in index:
                 found[row, index[word]] = True
     return found

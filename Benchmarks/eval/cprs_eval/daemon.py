@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 
 CHUNK_BYTES = 1 << 16
-GRANULARITIES = ("", "token", "word", "sentence", "line", "paragraph")
+GRANULARITIES = ("", "token", "word", "sentence", "line", "paragraph", "record")
 RETAINED_BYTES = 512 << 20
 
 

@@ -3124,7 +3124,7 @@ const ProtobufCMessageDescriptor cprs__v1__recut_request__descriptor =
   (ProtobufCMessageInit) cprs__v1__recut_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue cprs__v1__granularity__enum_values_by_number[6] =
+static const ProtobufCEnumValue cprs__v1__granularity__enum_values_by_number[7] =
 {
   { "GRANULARITY_UNSPECIFIED", "CPRS__V1__GRANULARITY__GRANULARITY_UNSPECIFIED", 0 },
   { "GRANULARITY_TOKEN", "CPRS__V1__GRANULARITY__GRANULARITY_TOKEN", 1 },
@@ -3132,14 +3132,16 @@ static const ProtobufCEnumValue cprs__v1__granularity__enum_values_by_number[6] 
   { "GRANULARITY_SENTENCE", "CPRS__V1__GRANULARITY__GRANULARITY_SENTENCE", 3 },
   { "GRANULARITY_LINE", "CPRS__V1__GRANULARITY__GRANULARITY_LINE", 4 },
   { "GRANULARITY_PARAGRAPH", "CPRS__V1__GRANULARITY__GRANULARITY_PARAGRAPH", 5 },
+  { "GRANULARITY_RECORD", "CPRS__V1__GRANULARITY__GRANULARITY_RECORD", 6 },
 };
 static const ProtobufCIntRange cprs__v1__granularity__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex cprs__v1__granularity__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex cprs__v1__granularity__enum_values_by_name[7] =
 {
   { "GRANULARITY_LINE", 4 },
   { "GRANULARITY_PARAGRAPH", 5 },
+  { "GRANULARITY_RECORD", 6 },
   { "GRANULARITY_SENTENCE", 3 },
   { "GRANULARITY_TOKEN", 1 },
   { "GRANULARITY_UNSPECIFIED", 0 },
@@ -3152,9 +3154,9 @@ const ProtobufCEnumDescriptor cprs__v1__granularity__descriptor =
   "Granularity",
   "Cprs__V1__Granularity",
   "cprs.v1",
-  6,
+  7,
   cprs__v1__granularity__enum_values_by_number,
-  6,
+  7,
   cprs__v1__granularity__enum_values_by_name,
   1,
   cprs__v1__granularity__value_ranges,

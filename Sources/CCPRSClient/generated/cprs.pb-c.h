@@ -48,7 +48,11 @@ typedef enum _Cprs__V1__Granularity {
   CPRS__V1__GRANULARITY__GRANULARITY_WORD = 2,
   CPRS__V1__GRANULARITY__GRANULARITY_SENTENCE = 3,
   CPRS__V1__GRANULARITY__GRANULARITY_LINE = 4,
-  CPRS__V1__GRANULARITY__GRANULARITY_PARAGRAPH = 5
+  CPRS__V1__GRANULARITY__GRANULARITY_PARAGRAPH = 5,
+  /*
+   * A line, or a member or element of JSON that shares its line with the next.
+   */
+  CPRS__V1__GRANULARITY__GRANULARITY_RECORD = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(CPRS__V1__GRANULARITY)
 } Cprs__V1__Granularity;
 typedef enum _Cprs__V1__Decoding {

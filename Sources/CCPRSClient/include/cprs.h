@@ -90,6 +90,7 @@ typedef enum cprs_granularity {
     CPRS_GRANULARITY_SENTENCE = 3,
     CPRS_GRANULARITY_LINE = 4,
     CPRS_GRANULARITY_PARAGRAPH = 5,
+    CPRS_GRANULARITY_RECORD = 6,
 } cprs_granularity;
 
 // What to keep. Start from CPRS_REQUEST_INIT: everything zero means every default. The strings must live until the call

@@ -5,6 +5,8 @@ public struct Selection: Hashable, Sendable {
     /// The unit that is kept or dropped as a whole.
     public enum Granularity: String, CaseIterable, Sendable {
         case token, word, sentence, line, paragraph
+        /// A line, or a member or element of JSON that shares its line with the next.
+        case record
     }
 
     /// The most that may be kept.
@@ -68,6 +70,7 @@ extension Selection.Granularity {
         case .sentence: .sentence
         case .line: .line
         case .paragraph: .paragraph
+        case .record: .record
         }
     }
 }

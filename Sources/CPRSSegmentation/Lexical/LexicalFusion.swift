@@ -14,12 +14,17 @@ package struct LexicalWeights: Hashable, Sendable {
     package var critic: Double
     /// Times the logit of its best token's score.
     package var best: Double
-    /// Times the idf, summed, of the question's words in the unit.
-    package var matched: Double
-    /// Times the share of the question's idf in the unit.
+    /// Times the share of the question's idf in the unit; of several keys (compounds) that are asked for, one is enough.
     package var covered: Double
+    /// Times the square of that: what has nearly all stands out.
+    package var complete: Double
     /// Times the share of the question's idf that is only in units nearby.
     package var nearby: Double
+    /// Times the share of the key that is most nearly in the unit; without keys, the idf of the rarest of the question's
+    /// words in the unit, over that of its rarest word.
+    package var key: Double
+    /// Added if every word of the format that the instruction spells out is in the unit.
+    package var format: Double
     /// Times the logarithm of the unit's tokens over ``LexicalFusion/usualTokens``.
     package var length: Double
     /// What a word still counts one unit further away, 0..<1.
@@ -28,15 +33,17 @@ package struct LexicalWeights: Hashable, Sendable {
     package var threshold: Float
 
     package init(
-        bias: Double, critic: Double, best: Double, matched: Double, covered: Double, nearby: Double, length: Double,
-        decay: Double, threshold: Float
+        bias: Double, critic: Double, best: Double, covered: Double, complete: Double, nearby: Double, key: Double,
+        format: Double, length: Double, decay: Double, threshold: Float
     ) {
         self.bias = bias
         self.critic = critic
         self.best = best
-        self.matched = matched
         self.covered = covered
+        self.complete = complete
         self.nearby = nearby
+        self.key = key
+        self.format = format
         self.length = length
         self.decay = decay
         self.threshold = threshold
@@ -46,12 +53,19 @@ package struct LexicalWeights: Hashable, Sendable {
 /// A table and the weights that go with it: what a model brings for word matching.
 package struct Lexicon: Sendable {
     package let table: LexicalTable
-    package let weights: LexicalWeights
+    /// For tasks without weights of their own.
+    private let weights: LexicalWeights
+    private let weightsOfTasks: [String: LexicalWeights]
 
-    package init(table: LexicalTable, weights: LexicalWeights) {
+    /// - Parameter tasks: weights of single tasks, by the names of their presets.
+    package init(table: LexicalTable, weights: LexicalWeights, tasks: [String: LexicalWeights] = [:]) {
         self.table = table
         self.weights = weights
+        self.weightsOfTasks = tasks
     }
+
+    /// The weights for a task.
+    package func weights(for task: String) -> LexicalWeights { self.weightsOfTasks[task] ?? self.weights }
 }
 
 /// Replaces units' scores by the probability that critic and word matches give together, one unit behind the input.
@@ -68,8 +82,7 @@ struct LexicalFusion: Sendable {
     private static let margin = 1e-6
 
     private let weights: LexicalWeights
-    private let idf: [Double]
-    private let totalIDF: Double
+    private let query: QueryWords
     /// What each word counts for the unit that waits: 1 if it was in the unit before.
     private var recent: [Double]
     private var waiting: ScoredUnit?
@@ -78,9 +91,18 @@ struct LexicalFusion: Sendable {
     init(_ query: QueryWords, weights: LexicalWeights) {
         precondition(!query.isEmpty, "a question without words has nothing to match")
         self.weights = weights
-        self.idf = query.idf
-        self.totalIDF = query.totalIDF
+        self.query = query
         self.recent = Array(repeating: 0, count: query.idf.count)
+    }
+
+    /// Scores the units of a whole text anew, with words at most as rare as they are in it.
+    static func rescore(_ units: [ScoredUnit], _ query: QueryWords, weights: LexicalWeights) -> [ScoredUnit] {
+        var fusion = LexicalFusion(query.narrowed(to: units), weights: weights)
+        var rescored: [ScoredUnit] = []
+        rescored.reserveCapacity(units.count)
+        for unit in units { if let unit = fusion.append(unit) { rescored.append(unit) } }
+        if let last = fusion.finish() { rescored.append(last) }
+        return rescored
     }
 
     /// Takes the next unit, and gives the one before with its final score.
@@ -96,28 +118,59 @@ struct LexicalFusion: Sendable {
     private mutating func fuseWaiting(next: UInt64) -> ScoredUnit? {
         guard var unit = self.waiting else { return nil }
         self.waiting = nil
-        var matched = 0.0
-        var nearby = 0.0
-        for word in self.idf.indices {
-            let bit: UInt64 = 1 << UInt64(word)
-            if unit.words & bit != 0 {
-                matched += self.idf[word]
-                self.recent[word] = 1
-            } else {
-                nearby += self.idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
-                self.recent[word] *= self.weights.decay
-            }
-        }
+        let key = self.key(in: unit.words)
+        let plain = self.sum(of: unit.words & self.query.plain)
+        let covered = (plain + key * self.query.keyIDF) / (self.query.plainIDF + self.query.keyIDF)
         let weights = self.weights
         var logit = weights.bias
         logit += weights.critic * Self.logit(unit.score)
         logit += weights.best * Self.logit(unit.bestScore)
-        logit += weights.matched * matched
-        logit += weights.covered * (matched / self.totalIDF)
-        logit += weights.nearby * (nearby / self.totalIDF)
+        logit += weights.covered * covered
+        logit += weights.complete * covered * covered
+        logit += weights.nearby * (self.takeNearby(unit.words, next: next) / self.query.totalIDF)
+        logit += weights.key * key
+        if self.query.format != 0, unit.words & self.query.format == self.query.format { logit += weights.format }
         logit += weights.length * log(Double(max(1, unit.tokens)) / Self.usualTokens)
         unit.score = Float(1 / (1 + exp(-logit)))
         return unit
+    }
+
+    /// What is not in the unit but near it; remembers the unit's words for those that follow.
+    private mutating func takeNearby(_ words: UInt64, next: UInt64) -> Double {
+        var nearby = 0.0
+        for word in self.recent.indices {
+            let bit: UInt64 = 1 << UInt64(word)
+            if words & bit != 0 {
+                self.recent[word] = 1
+            } else {
+                nearby += self.query.idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
+                self.recent[word] *= self.weights.decay
+            }
+        }
+        return nearby
+    }
+
+    private func key(in words: UInt64) -> Double {
+        guard !self.query.keys.isEmpty else {
+            var strongest = 0.0
+            self.forEach(words) { strongest = max(strongest, self.query.idf[$0]) }
+            return strongest / self.query.greatestIDF
+        }
+        return self.query.keys.reduce(0) { max($0, self.sum(of: words & $1.words) / $1.idf) }
+    }
+
+    private func sum(of words: UInt64) -> Double {
+        var sum = 0.0
+        self.forEach(words) { sum += self.query.idf[$0] }
+        return sum
+    }
+
+    private func forEach(_ words: UInt64, _ body: (Int) -> Void) {
+        var rest = words
+        while rest != 0 {
+            body(rest.trailingZeroBitCount)
+            rest &= rest - 1
+        }
     }
 
     private static func logit(_ score: Float) -> Double {

@@ -20,10 +20,12 @@ package struct LexicalTable: Sendable {
         var joins: Bool { self.shape & 1 != 0 }
         /// Whether the next token may continue its word.
         var extends: Bool { self.shape & 2 != 0 }
+        /// Whether it begins with a sign that joins the word before it and what follows to a compound.
+        var links: Bool { self.shape & 4 != 0 }
     }
 
     /// Largest idf that is believed: no corpus has e^40 sentences.
-    private static let maxIDF: Float = 40
+    static let maxIDF: Float = 40
     /// Whole numbers must be exact as float32.
     private static let maxWhole: Float = 16_777_216
 
@@ -38,7 +40,7 @@ package struct LexicalTable: Sendable {
     /// - Parameters:
     ///   - classes: whole numbers; -1 for tokens that are no part of a word.
     ///   - idf: 0...40.
-    ///   - shapes: 0...3; 1 for "may continue a word", plus 2 for "may be continued".
+    ///   - shapes: 0...7; 1 for "may continue a word", plus 2 for "may be continued", plus 4 for "may link words".
     ///   - spellings: hashes of the letters, lower-cased, below ``Spelling/prime``.
     ///   - letters: how many those are.
     ///   - name: the file's name in messages.
@@ -55,7 +57,7 @@ package struct LexicalTable: Sendable {
         }
         try Self.check(classes, "class", from: -1, through: Self.maxWhole, name)
         try Self.check(idf, "idf", from: 0, through: Self.maxIDF, whole: false, name)
-        try Self.check(shapes, "shape", from: 0, through: 3, name)
+        try Self.check(shapes, "shape", from: 0, through: 7, name)
         try Self.check(spellings, "spelling", from: 0, through: Float(Spelling.prime - 1), name)
         try Self.check(letters, "letters", from: 0, through: Float(Spelling.maxLetters), name)
         self.entries = (0..<rows).map {

@@ -44,6 +44,7 @@ package struct UnitSplitter: Sendable {
             case .sentence, .token: SentenceScanner()
             case .line: LineScanner()
             case .paragraph: ParagraphScanner()
+            case .record: RecordScanner()
             }
     }
 

@@ -101,6 +101,7 @@ extension Granularity {
         case .sentence: self = .sentence
         case .line: self = .line
         case .paragraph: self = .paragraph
+        case .record: self = .record
         case .unspecified, .UNRECOGNIZED: return nil
         }
     }
@@ -113,6 +114,7 @@ extension Granularity {
         case .sentence: .sentence
         case .line: .line
         case .paragraph: .paragraph
+        case .record: .record
         }
     }
 }

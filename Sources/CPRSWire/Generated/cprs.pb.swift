@@ -55,6 +55,9 @@ package nonisolated enum Cprs_V1_Granularity: SwiftProtobuf.Enum, Swift.CaseIter
   case sentence // = 3
   case line // = 4
   case paragraph // = 5
+
+  /// A line, or a member or element of JSON that shares its line with the next.
+  case record // = 6
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -69,6 +72,7 @@ package nonisolated enum Cprs_V1_Granularity: SwiftProtobuf.Enum, Swift.CaseIter
     case 3: self = .sentence
     case 4: self = .line
     case 5: self = .paragraph
+    case 6: self = .record
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -81,6 +85,7 @@ package nonisolated enum Cprs_V1_Granularity: SwiftProtobuf.Enum, Swift.CaseIter
     case .sentence: return 3
     case .line: return 4
     case .paragraph: return 5
+    case .record: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -93,6 +98,7 @@ package nonisolated enum Cprs_V1_Granularity: SwiftProtobuf.Enum, Swift.CaseIter
     .sentence,
     .line,
     .paragraph,
+    .record,
   ]
 
 }
@@ -455,9 +461,9 @@ package nonisolated struct Cprs_V1_Selection: Sendable {
   /// Regular expressions whose matches' units are kept whatever their score.
   package var keepRegexes: [String] = []
 
-  /// Count the question's words in and around a sentence, line or paragraph beside the model's score. It changes nothing
-  /// where the model brings no lexicon. Default: as the preset does; true with an instruction; in a Recut, as the request
-  /// did.
+  /// Count the question's words in and around a sentence, line, record or paragraph beside the model's score. It changes
+  /// nothing where the model brings no lexicon. Default: as the preset does; true with an instruction; in a Recut, as the
+  /// request did.
   package var matchWords: Bool {
     get {_matchWords ?? false}
     set {_matchWords = newValue}
@@ -1159,7 +1165,7 @@ package nonisolated struct Cprs_V1_RecutRequest: Sendable {
 fileprivate nonisolated let _protobuf_package = "cprs.v1"
 
 nonisolated extension Cprs_V1_Granularity: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GRANULARITY_UNSPECIFIED\0\u{1}GRANULARITY_TOKEN\0\u{1}GRANULARITY_WORD\0\u{1}GRANULARITY_SENTENCE\0\u{1}GRANULARITY_LINE\0\u{1}GRANULARITY_PARAGRAPH\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0GRANULARITY_UNSPECIFIED\0\u{1}GRANULARITY_TOKEN\0\u{1}GRANULARITY_WORD\0\u{1}GRANULARITY_SENTENCE\0\u{1}GRANULARITY_LINE\0\u{1}GRANULARITY_PARAGRAPH\0\u{1}GRANULARITY_RECORD\0")
 }
 
 nonisolated extension Cprs_V1_Decoding: SwiftProtobuf._ProtoNameProviding {

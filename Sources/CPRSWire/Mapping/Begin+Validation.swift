@@ -42,7 +42,7 @@ extension Cprs_V1_Selection {
     /// - Throws: `invalidArgument` naming the field.
     package func validate() throws(ServiceError) {
         if case .UNRECOGNIZED(let value) = self.granularity {
-            throw .invalid("selection.granularity", "must be in 0...5 (got \(value))")
+            throw .invalid("selection.granularity", "must be in 0...6 (got \(value))")
         }
         if case .UNRECOGNIZED(let value) = self.decoding {
             throw .invalid("selection.decoding", "must be in 0...2 (got \(value))")

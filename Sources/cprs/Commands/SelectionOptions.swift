@@ -49,7 +49,7 @@ struct SelectionOptions: ParsableArguments {
     @Option(
         name: .customLong("lexical"),
         help:
-            "Count the question's words in and around a sentence, line or paragraph beside the critic's score: on or off (default: on for the presets fact, needle and paragraph, if the model brings a lexicon)."
+            "Count the question's words in and around a sentence, line, record or paragraph beside the critic's score: on or off (default: on for all presets but keyword, if the model brings a lexicon)."
     )
     var wordMatching: WordMatching?
 

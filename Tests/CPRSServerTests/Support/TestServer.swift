@@ -28,7 +28,8 @@ enum TestServer {
             classes: rows, idf: rows.map { min(10, ($0 + 1).squareRoot() / 20) }, shapes: rows.map { _ in 0 },
             spellings: rows, letters: rows.map { _ in 1 }, name: "test")
         let weights = LexicalWeights(
-            bias: -1, critic: 1, best: 0.25, matched: 0.1, covered: 2, nearby: 0.5, length: 0, decay: 0.5,
+            bias: -1, critic: 1, best: 0.25, covered: 2, complete: 0, nearby: 0.5, key: 0, format: 0, length: 0,
+            decay: 0.5,
             threshold: 0.5)
         return Lexicon(table: table, weights: weights)
     }

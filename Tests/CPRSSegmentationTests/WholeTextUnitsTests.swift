@@ -1,0 +1,55 @@
+internal import CPRSCore
+internal import CPRSSegmentation
+internal import Testing
+
+@Suite("units of a whole text")
+struct WholeTextUnitsTests {
+    private static let weights = LexicalWeights(
+        bias: -4, critic: 0, best: 0, covered: 8, complete: 0, nearby: 0, key: 0, format: 0, length: 0, decay: 0,
+        threshold: 0.5)
+
+    /// Ten words; of the question's, 1 is rarer in the language than 2.
+    private static func table() throws -> LexicalTable {
+        let rows = (0..<10).map(Float.init)
+        return try LexicalTable(
+            classes: rows, idf: [0, 9, 6, 1, 1, 1, 1, 1, 1, 1], shapes: rows.map { _ in 0 }, spellings: rows,
+            letters: rows.map { _ in 1 }, name: "t")
+    }
+
+    private static func units(_ words: [UInt64]) -> [ScoredUnit] {
+        words.enumerated().map {
+            ScoredUnit(bytes: $0 * 10..<$0 * 10 + 10, tokens: 10, score: 0.5, tag: 0, words: $1)
+        }
+    }
+
+    @Test("a word that nearly every unit holds decides less than one that few do")
+    func common() throws {
+        let query = QueryWords([1, 2], table: try Self.table())
+        // Every unit but one holds word 1; one holds word 2 alone.
+        var words = [UInt64](repeating: 0b01, count: 50)
+        words[20] = 0b10
+        var all = WholeTextUnits(query, weights: Self.weights)
+        for unit in Self.units(words) { all.append(unit, forced: false) }
+        var selection = BudgetSelection()
+        all.select(into: &selection)
+        let kept = try selection.select(budget: .maxTokens(10), totalTokens: 500, threshold: nil).kept
+        #expect(kept.map(\.unit.bytes.lowerBound) == [200])
+    }
+
+    @Test("forced units stay forced, none gets lost, and one unit alone is scored, too")
+    func forced() throws {
+        let query = QueryWords([1, 2], table: try Self.table())
+        for count in [0, 1, 2, 9] {
+            var all = WholeTextUnits(query, weights: Self.weights)
+            for (index, unit) in Self.units([UInt64](repeating: 0b11, count: count)).enumerated() {
+                all.append(unit, forced: index == 1)
+            }
+            var selection = BudgetSelection()
+            all.select(into: &selection)
+            let kept = try selection.select(budget: .ratio(1), totalTokens: max(1, 10 * count), threshold: nil).kept
+            #expect(kept.map(\.unit.bytes.lowerBound) == (0..<count).map { $0 * 10 })
+            #expect(kept.map(\.forced) == (0..<count).map { $0 == 1 })
+            #expect(kept.allSatisfy { (0...1).contains($0.unit.score) })
+        }
+    }
+}
