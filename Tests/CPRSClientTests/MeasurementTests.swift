@@ -32,7 +32,8 @@ internal import Testing
             Self.show("1 KB, Swift client: round trip", Self.milliseconds(total, percent: 50), "ms", digits: 2)
             Self.show("the same: its forward pass", Self.milliseconds(forward, percent: 50), "ms", digits: 2)
             Self.show(
-                "the same: round trip beyond the forward pass", beyond, "ms", wanted: "<= 2", met: beyond <= 2, digits: 2)
+                "the same: round trip beyond the forward pass", beyond, "ms", wanted: "<= 2", met: beyond <= 2,
+                digits: 2)
             Self.show(
                 "the same: 99th percentile of it", Self.milliseconds(rest, percent: 99), "ms", digits: 2)
         }
@@ -55,9 +56,10 @@ internal import Testing
 
     @Test("bytes per second through the socket, the tokenizer and the engine, with a critic that costs nothing")
     func engine() async throws {
-        try await Daemon.with(scoring: ConstantScoring()) { daemon in
+        try await Daemon.with(critic: ConstantScoring()) { daemon in
             let rate = try await Self.rate(
-                CPRSClient(daemon.configuration), String(repeating: ClientTests.text, count: 150), Self.request, runs: 7)
+                CPRSClient(daemon.configuration), String(repeating: ClientTests.text, count: 150), Self.request, runs: 7
+            )
             Self.show("ingestion with tokenizer and engine, critic stubbed out, one stream", rate, "MB/s", digits: 1)
         }
     }

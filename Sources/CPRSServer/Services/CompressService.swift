@@ -69,7 +69,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
             return try await self.admit(name, scope) {
                 let answer = TextAnswer()
                 try await self.run(plan, name: name, source: source) { await answer.append($0) }
-                return ServerResponse(message: await answer.response)
+                return ServerResponse(message: try await answer.response(maxBytes: self.limits.maxMessageBytes))
             }
         }
     }
