@@ -56,10 +56,12 @@ internal import Testing
 
     @Test("bytes per second through the socket, the tokenizer and the engine, with a critic that costs nothing")
     func engine() async throws {
-        try await Daemon.with(critic: ConstantScoring()) { daemon in
+        var request = Self.request
+        // As the default model's.
+        request.windowTokens = 1024
+        try await Daemon.with(critic: ConstantScoring()) { [request] daemon in
             let rate = try await Self.rate(
-                CPRSClient(daemon.configuration), String(repeating: ClientTests.text, count: 150), Self.request, runs: 7
-            )
+                CPRSClient(daemon.configuration), String(repeating: ClientTests.text, count: 150), request, runs: 7)
             Self.show("ingestion with tokenizer and engine, critic stubbed out, one stream", rate, "MB/s", digits: 1)
         }
     }
