@@ -67,10 +67,12 @@ def measure_idle(options):
         time.sleep(options.idle_seconds)
         after, used = daemon.wake_ups(), daemon.processor_seconds() - used
         anonymous, file = daemon.memory()
-    missing = [name for name in COMPUTE_THREADS if name not in after]
+    counts = {name: 0 for _, name in after}
+    for thread, count in after.items():
+        counts[thread[1]] += count - before.get(thread, 0)
+    missing = [name for name in COMPUTE_THREADS if name not in counts]
     if missing:
-        raise RuntimeError(f"no thread is called {missing}: {sorted(after)}")
-    counts = {name: after[name] - before.get(name, 0) for name in after}
+        raise RuntimeError(f"no thread is called {missing}: {sorted(counts)}")
     compute = sum(counts[name] for name in COMPUTE_THREADS)
     span = f"idle for {options.idle_seconds} s"
     return [
@@ -267,6 +269,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20, help="of each of the two measurements with streams")
     parser.add_argument("--idle-seconds", type=int, default=30)
     parser.add_argument("--out", help="folder of the results (default: Benchmarks/Runs/<date>-<cpu>/daemon)")
+    parser.add_argument("--note", default="", help="what a reader of these parts' figures must know about the conditions")
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
@@ -282,7 +285,8 @@ def main():
             load = os.getloadavg()[0]
             rows, raw = PARTS[name](options)
             results["parts"][name] = {"at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M}",
-                                      "load": load, "rows": rows, "raw": raw}
+                                      "load": load, "note": options.note, "rows": rows, "raw": raw}
+            results["parts"] = {part: results["parts"][part] for part in PARTS if part in results["parts"]}
             report.store(folder, results)
             for row in rows:
                 print(f"{row['what']}: {report.text_of(row)}", f"(wanted {row['wanted']})" if row["wanted"] else "", flush=True)

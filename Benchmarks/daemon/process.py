@@ -56,7 +56,7 @@ class Daemon:
         return sizes["RssAnon"], sizes["RssFile"]
 
     def wake_ups(self):
-        """How often threads gave up their core of their own accord, which is once for each time they woke up: name to count."""
+        """How often each thread gave up its core of its own accord, once for each time it woke up: (id, name) to count."""
         counts = {}
         for task in os.listdir(f"/proc/{self.process.pid}/task"):
             folder = f"/proc/{self.process.pid}/task/{task}"
@@ -64,7 +64,7 @@ class Daemon:
                 name = file.read().strip()
             with open(folder + "/status") as file:
                 switches = next(int(line.split()[1]) for line in file if line.startswith("voluntary"))
-            counts[name] = counts.get(name, 0) + switches
+            counts[task, name] = switches
         return counts
 
     def processor_seconds(self):

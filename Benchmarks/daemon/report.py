@@ -66,4 +66,5 @@ def summary(results):
             lines.append(f"| {row['what']} | {text_of(row)} | {row['wanted']} | {met} |")
     lines += ["", "Measured at (UTC), with the load average of the minute before: " + "; ".join(
         f"{name} {part['at']}, {part['load']:.2f}" for name, part in results["parts"].items()) + "."]
+    lines += [f"{name}: {part['note']}" for name, part in results["parts"].items() if part["note"]]
     return "\n".join(lines) + "\n"
