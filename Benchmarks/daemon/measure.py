@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Measures the daemon from outside, as README.md beside this file says, and prints one table."""
+"""Measures the daemon from outside, as README.md beside this file says, and writes one table."""
 import argparse
+import datetime
 import json
 import os
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,79 +15,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 sys.path.insert(0, os.path.join(ROOT, "Tests", "cprsdTests"))
 import grpc_client as client  # noqa: E402
+import report  # noqa: E402
+from process import COMPUTE_THREADS, Daemon  # noqa: E402
+from report import figure  # noqa: E402
 
 pb, pb_grpc = client.pb, client.pb_grpc
 STORY = open(os.path.join(ROOT, "Tests", "Fixtures", "a-scandal-in-bohemia.txt"), "rb").read()
 QUERY = "What is in the photograph?"
+DEFAULT_MODEL = os.path.join(ROOT, "Sources", "CPRSRuntime", "Resources", "default-model")
 # `include_text` is off everywhere: as the clients that have the text do it.
-
-
-class Daemon:
-    """A `cprsd` that has said READY."""
-
-    def __init__(self, binary, *arguments):
-        self.folder = tempfile.mkdtemp(prefix="cprs-measure-")
-        os.chmod(self.folder, 0o755)
-        self.path = self.folder + "/d.sock"
-        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        notify.bind(self.folder + "/notify")
-        notify.settimeout(120)
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("CPRS")}
-        environment["NOTIFY_SOCKET"] = self.folder + "/notify"
-        self.log = open(self.folder + "/log", "wb")
-        started = time.perf_counter()
-        self.process = subprocess.Popen(
-            [binary, "--socket", self.path, "--socket-mode", "0666", "--log-level", "warning", *arguments],
-            env=environment, stderr=self.log)
-        while b"READY=1" not in notify.recv(4096):
-            pass
-        self.seconds_to_ready = time.perf_counter() - started
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        shutil.rmtree(self.folder)
-
-    def anonymous_bytes(self):
-        for line in open(f"/proc/{self.process.pid}/status"):
-            if line.startswith("RssAnon"):
-                return int(line.split()[1]) * 1024
-
-    def switches(self):
-        """Times that each kind of thread gave up its core, which is once for each time it woke up."""
-        counts = {}
-        for task in os.listdir(f"/proc/{self.process.pid}/task"):
-            folder = f"/proc/{self.process.pid}/task/{task}"
-            name = open(folder + "/comm").read().strip()
-            for line in open(folder + "/status"):
-                if line.startswith("voluntary"):
-                    counts[name] = counts.get(name, 0) + int(line.split()[1])
-        return counts
-
-
-def request(stub, text, pieces=1 << 16, on_decision=None, sent=None, pause_after=0, decided=None, **fields):
-    """One request; its summary."""
-
-    def messages():
-        for message in client.parts(text, pb.Begin(query=QUERY, **fields), pieces):
-            yield message
-            if sent is not None:
-                sent[0] += len(message.chunk.text)
-                # A sender that is ahead fills the connection's buffers: only one that waits shows what was needed.
-                if sent[0] > pause_after and not decided.is_set():
-                    decided.wait(2)
-
-    summary = None
-    for message in stub.Compress(messages()):
-        if message.WhichOneof("part") == "decisions" and on_decision and message.decisions.final_bytes:
-            on_decision()
-            on_decision = None
-        if message.WhichOneof("part") == "summary":
-            summary = message.summary
-    return summary
 
 
 def stub_of(daemon):
@@ -97,82 +31,157 @@ def stub_of(daemon):
     return channel, pb_grpc.ContextCompressorStub(channel)
 
 
-def measure_start(binary, rows):
-    times = []
-    for _ in range(7):
-        with Daemon(binary) as daemon:
-            times.append(daemon.seconds_to_ready)
-    rows.append(("start to READY, median of 7", f"{statistics.median(times) * 1000:.0f} ms", "<= 300 ms"))
+def request(stub, text):
+    """One request; its summary."""
+    for message in stub.Compress(client.parts(text, pb.Begin(query=QUERY), 1 << 16)):
+        if message.WhichOneof("part") == "summary":
+            return message.summary
+    raise RuntimeError("a call ended without a summary")
 
 
-def measure_idle(binary, rows):
-    with Daemon(binary) as daemon:
+def measure_start(options):
+    """From the start of the process to READY=1."""
+    rows, raw = [], {}
+    # The first start reads the files from disk.
+    for name, model in (("packed model", options.model), ("model folder, f32", DEFAULT_MODEL)):
+        times = []
+        for _ in range(8):
+            with Daemon(options.daemon, "--model", model) as daemon:
+                times.append(daemon.seconds_to_ready * 1000)
+        middle = statistics.median(times[1:])
+        is_packed = model == options.model
+        rows.append(figure(f"start to READY, {name}", middle, "ms", "<= 300" if is_packed else "",
+                           middle <= 300 if is_packed else None))
+        raw[name + ", ms"] = times
+    return rows, raw
+
+
+def measure_idle(options):
+    """What a daemon that has served a request takes while nobody asks anything."""
+    with Daemon(options.daemon, "--model", options.model) as daemon:
         channel, stub = stub_of(daemon)
         request(stub, STORY)
         channel.close()
         time.sleep(2)
-        before = daemon.switches()
-        time.sleep(10)
-        after = daemon.switches()
-        compute = sum(after[name] - before.get(name, 0) for name in after if name.startswith("cprs"))
-        others = sum(after.values()) - sum(before.values()) - compute
-        rows.append(("idle: anonymous memory, after a request", f"{daemon.anonymous_bytes() / 1e6:.1f} MB", "<= 60 MB"))
-        rows.append(("idle 10 s: wake-ups of compute threads", str(compute), "0"))
-        rows.append(("idle 10 s: wake-ups of other threads", str(others), ""))
+        before, used = daemon.wake_ups(), daemon.processor_seconds()
+        time.sleep(options.idle_seconds)
+        after, used = daemon.wake_ups(), daemon.processor_seconds() - used
+        anonymous, file = daemon.memory()
+    counts = {name: 0 for _, name in after}
+    for thread, count in after.items():
+        counts[thread[1]] += count - before.get(thread, 0)
+    missing = [name for name in COMPUTE_THREADS if name not in counts]
+    if missing:
+        raise RuntimeError(f"no thread is called {missing}: {sorted(counts)}")
+    compute = sum(counts[name] for name in COMPUTE_THREADS)
+    span = f"idle for {options.idle_seconds} s"
+    return [
+        figure("idle, after a request: anonymous memory", anonymous / 1e6, "MB", "<= 60", anonymous <= 60e6, 1),
+        figure("the same: mapped files in memory, the model's among them", file / 1e6, "MB", digits=1),
+        figure(f"{span}: wake-ups of the compute threads", compute, "", "0", compute == 0),
+        figure(f"{span}: wake-ups of all other threads", sum(counts.values()) - compute),
+        figure(f"{span}: processor time", used * 1000, "ms"),
+    ], {"wake_ups": counts, "anonymous": anonymous, "file": file}
 
 
-def measure_small(binary, rows):
-    with Daemon(binary) as daemon:
+def measure_small(options):
+    """Round trips of 1 KB, with a Python client; part `swift` has the Swift client's."""
+    total, rest, forward = [], [], []
+    with Daemon(options.daemon, "--model", options.model) as daemon:
         channel, stub = stub_of(daemon)
-        total, rest = [], []
-        for _ in range(200):
+        for _ in range(220):
             started = time.perf_counter()
-            summary = request(stub, STORY[:1024])
-            seconds = time.perf_counter() - started
-            total.append(seconds)
-            rest.append(seconds - summary.timings.scoring_us / 1e6)
+            timings = request(stub, STORY[:1024]).timings
+            milliseconds = (time.perf_counter() - started) * 1000
+            total.append(milliseconds)
+            rest.append(milliseconds - timings.scoring_us / 1000)
+            forward.append((timings.qkv_us + timings.attention_us + timings.mlp_us + timings.head_us) / 1000)
         channel.close()
-        rows.append(("1 KB round trip, Python client, median of 200", f"{statistics.median(total) * 1000:.2f} ms", ""))
-        rows.append(("the same without compute", f"{statistics.median(rest) * 1000:.2f} ms", "<= 2 ms (Swift client)"))
+    rows = [figure("1 KB, Python client: round trip", statistics.median(total[20:]), "ms", digits=2),
+            figure("the same without the time in the scheduler and the critic", statistics.median(rest[20:]), "ms", digits=2)]
+    return rows, {"total_ms": total, "without_scoring_ms": rest, "forward_ms": forward}
 
 
-def measure_long(binary, rows, tokens):
-    with Daemon(binary) as daemon:
+def measure_swift(options):
+    """What the Swift client sees; the figures are printed by MeasurementTests."""
+    with Daemon(options.daemon, "--model", options.model) as daemon:
+        output = subprocess.run(
+            ["swift", "test", "-c", "release", "--skip-build", "--no-parallel", "--filter", "MeasurementTests"], cwd=ROOT,
+            env=os.environ | {"CPRS_MEASURE": daemon.path}, capture_output=True, text=True)
+    rows = [figure(**json.loads(line.removeprefix("figure "))) for line in output.stdout.splitlines()
+            if line.startswith("figure ")]
+    if output.returncode != 0 or not rows:
+        raise RuntimeError("MeasurementTests failed:\n" + output.stdout[-2000:] + output.stderr[-2000:])
+    return rows, {}
+
+
+class PacedStream:
+    """A context that is sent piece by piece, and what is known when its first decision comes.
+
+    A sender that is ahead fills the connection's buffers, so once a window's worth is sent, it waits before each further
+    piece until there is a decision: what was sent by then is what the decision needed.
+    """
+
+    def __init__(self, text, pause_after):
+        self.text = text
+        self.pause_after = pause_after
+        self.sent = 0
+        self.sent_at_decision = None
+        self.is_decided = threading.Event()
+
+    def messages(self):
+        for message in client.parts(self.text, pb.Begin(query=QUERY), 1024):
+            yield message
+            self.sent += len(message.chunk.text)
+            if self.sent > self.pause_after:
+                self.is_decided.wait(1)
+
+    def run(self, stub):
+        """The summary."""
+        summary = None
+        for message in stub.Compress(self.messages()):
+            kind = message.WhichOneof("part")
+            if kind == "decisions" and message.decisions.final_bytes and not self.is_decided.is_set():
+                self.sent_at_decision = self.sent
+                self.is_decided.set()
+            if kind == "summary":
+                summary = message.summary
+        return summary
+
+
+def measure_long(options):
+    """One stream of a million tokens: memory, and when the first decision comes."""
+    with Daemon(options.daemon, "--model", options.model) as daemon:
         channel, stub = stub_of(daemon)
         count = stub.CountTokens(pb.CountTokensRequest(text=STORY)).tokens
-        copies = -(-tokens // count)
         window = stub.GetModelInfo(pb.GetModelInfoRequest()).model.trained_window_tokens
-        sent, first, samples, done = [0], [None], [], threading.Event()
+        window_bytes = window * len(STORY) / count
+        stream = PacedStream(STORY * -(-options.tokens // count), window_bytes)
+        samples, done = [], threading.Event()
 
         def sample():
             while not done.wait(0.25):
-                samples.append(daemon.anonymous_bytes())
-
-        is_decided = threading.Event()
-
-        def decided():
-            first[0] = sent[0]
-            is_decided.set()
+                samples.append(daemon.memory()[0])
 
         sampler = threading.Thread(target=sample)
         sampler.start()
         started = time.perf_counter()
-        summary = request(
-            stub, STORY * copies, pieces=1024, on_decision=decided, sent=sent,
-            pause_after=window * len(STORY) // count, decided=is_decided)
+        summary = stream.run(stub)
         seconds = time.perf_counter() - started
         done.set()
         sampler.join()
         channel.close()
-        bytes_a_window = window * len(STORY) / count
-        steady = samples[len(samples) // 10 :]
-        name = f"{summary.input_tokens / 1e6:.2f}M tokens"
-        rows.append((f"{name}: tokens/s", f"{summary.input_tokens / seconds:.0f}", ""))
-        rows.append((f"{name}: anonymous memory, least and most after a tenth",
-                     f"{min(steady) / 1e6:.1f} and {max(steady) / 1e6:.1f} MB "
-                     f"(+{100 * (max(steady) / min(steady) - 1):.1f}%)", "flat within 5%"))
-        rows.append((f"{name}: windows' worth sent at the first decision",
-                     f"{first[0] / bytes_a_window:.2f} ({first[0]} bytes)", "< 2"))
+    # After a tenth everything that is allocated once is there.
+    steady = samples[len(samples) // 10 :]
+    growth = 100 * (max(steady) / min(steady) - 1)
+    worth = stream.sent_at_decision / window_bytes
+    name = f"{summary.input_tokens / 1e6:.2f}M tokens in one stream"
+    return [
+        figure(f"{name}: speed", summary.input_tokens / seconds, "tokens/s"),
+        figure(f"{name}: anonymous memory, most after a tenth", max(steady) / 1e6, "MB", digits=1),
+        figure(f"{name}: the same over the least", f"+{growth:.1f}", "%", "flat within 5", growth <= 5),
+        figure(f"{name}: windows' worth sent at the first decision", worth, "", "< 2", worth < 2, 2),
+    ], {"anonymous_bytes": samples, "seconds": seconds, "sent_at_decision": stream.sent_at_decision}
 
 
 def work(path, streams, seconds, user):
@@ -181,8 +190,10 @@ def work(path, streams, seconds, user):
         client.become(user)
     channel = client.connect(path)
     stub = pb_grpc.ContextCompressorStub(channel)
+    request(stub, STORY[:1000])
     tokens, errors = [0] * streams, []
-    end = time.monotonic() + seconds
+    started = time.monotonic()
+    end = started + seconds
 
     def run(index):
         while time.monotonic() < end and not errors:
@@ -191,7 +202,6 @@ def work(path, streams, seconds, user):
             except Exception as error:
                 errors.append(str(error))
 
-    started = time.monotonic()
     threads = [threading.Thread(target=run, args=(index,)) for index in range(streams)]
     for thread in threads:
         thread.start()
@@ -201,48 +211,87 @@ def work(path, streams, seconds, user):
                       "least_stream": min(tokens)}))
 
 
-def measure_users(binary, rows, seconds):
+def measure_users(options):
+    """One stream alone, then 64 of four users at a time."""
     def start(daemon, streams, user):
-        command = [sys.executable, os.path.abspath(__file__), "--work", daemon.path, str(streams), str(seconds), str(user)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE)
+        command = [sys.executable, os.path.abspath(__file__), "--work", daemon.path, streams, options.seconds, user]
+        return subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE)
+
+    def result(worker):
+        output = worker.communicate()[0]
+        if worker.returncode != 0:
+            raise RuntimeError("a client of the measurement failed")
+        return json.loads(output)
 
     is_root = os.geteuid() == 0
-    with Daemon(binary) as daemon:
-        alone = json.loads(start(daemon, 1, 0).communicate()[0])
+    with Daemon(options.daemon, "--model", options.model) as daemon:
+        alone = result(start(daemon, 1, 0))
         workers = [start(daemon, 16, 54321 + index if is_root else 0) for index in range(4)]
-        users = [json.loads(worker.communicate()[0]) for worker in workers]
+        users = [result(worker) for worker in workers]
     speeds = [user["speed"] for user in users]
     who = "4 users" if is_root else "4 clients of one user (root can measure 4 users)"
-    errors = sum(len(user["errors"]) for user in users) + len(alone["errors"])
-    rows.append(("one stream: tokens/s", f"{alone['speed']:.0f}", ""))
-    rows.append((f"64 streams of {who}: tokens/s",
-                 f"{sum(speeds):.0f} ({sum(speeds) / alone['speed']:.2f}x one stream)", ">= 0.9x"))
-    rows.append(("64 streams: slowest user against the mean",
-                 f"{min(speeds) / statistics.mean(speeds):.2f}x", ">= 0.7x"))
-    rows.append(("64 streams: errors, and tokens of the slowest stream",
-                 f"{errors}, {min(user['least_stream'] for user in users)}", "0, not 0"))
+    errors = sum(len(user["errors"]) for user in [*users, alone])
+    total, slowest = sum(speeds) / alone["speed"], min(speeds) / statistics.mean(speeds)
+    least = min(user["least_stream"] for user in users)
+    name = f"64 streams of {who}"
+    return [
+        figure("one stream after another, 9 KB each", alone["speed"], "tokens/s"),
+        figure(f"{name}: speed", sum(speeds), "tokens/s"),
+        figure(f"{name}: speed over one stream's", total, "x", ">= 0.9", total >= 0.9, 2),
+        figure(f"{name}: slowest user over the mean", slowest, "x", ">= 0.7", slowest >= 0.7, 2),
+        figure(f"{name}: errors", errors, "", "0", errors == 0),
+        figure(f"{name}: tokens of the slowest stream", least, "", "> 0", least > 0),
+    ], {"alone": alone, "users": users}
+
+
+PARTS = {"start": measure_start, "idle": measure_idle, "small": measure_small, "swift": measure_swift,
+         "users": measure_users, "long": measure_long}
+
+
+def packed(options, folder):
+    """The model to measure with: the default one, packed."""
+    cprs = os.path.join(os.path.dirname(options.daemon), "cprs")
+    path = f"{folder}/default-{options.precision}.cprs"
+    subprocess.run([cprs, "pack", DEFAULT_MODEL, "--precision", options.precision, "--output", path], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.chmod(path, 0o644)
+    return path
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--daemon", default=os.path.join(ROOT, ".build", "release", "cprsd"))
-    parser.add_argument("--tokens", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=20, help="of each measurement with many streams")
+    parser.add_argument("--daemon", default=os.path.join(ROOT, ".build", "release", "cprsd"), help="binary to measure")
+    parser.add_argument("--model", help="packed model (default: the default model, packed here)")
+    parser.add_argument("--precision", default="int8", help="that it is packed for (int8)")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma; results of the others stay as they are")
+    parser.add_argument("--tokens", type=int, default=1_000_000, help="of the long stream")
+    parser.add_argument("--seconds", type=float, default=20, help="of each of the two measurements with streams")
+    parser.add_argument("--idle-seconds", type=int, default=30)
+    parser.add_argument("--out", help="folder of the results (default: Benchmarks/Runs/<date>-<cpu>/daemon)")
+    parser.add_argument("--note", default="", help="what a reader of these parts' figures must know about the conditions")
     parser.add_argument("--work", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         work(options.work[0], int(options.work[1]), float(options.work[2]), int(options.work[3]))
         return
-    rows = []
-    measure_start(options.daemon, rows)
-    measure_idle(options.daemon, rows)
-    measure_small(options.daemon, rows)
-    measure_users(options.daemon, rows, options.seconds)
-    measure_long(options.daemon, rows, options.tokens)
-    print(f"load average before: {os.getloadavg()[2]:.1f}, now: {os.getloadavg()[0]:.1f}\n")
-    print("| What | Figure | Wanted |\n| --- | --- | --- |")
-    for row in rows:
-        print("| " + " | ".join(row) + " |")
+    folder = options.out or report.default_folder()
+    results = report.stored(folder)
+    with tempfile.TemporaryDirectory(prefix="cprs-model-") as models:
+        options.model = options.model or packed(options, models)
+        results["machine"] = report.machine()
+        results["model"] = os.path.basename(options.model)
+        for name in options.only.split(","):
+            load = os.getloadavg()[0]
+            rows, raw = PARTS[name](options)
+            results["parts"][name] = {"at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M}",
+                                      "load": load, "note": options.note, "rows": rows, "raw": raw}
+            results["parts"] = {part: results["parts"][part] for part in PARTS if part in results["parts"]}
+            report.store(folder, results)
+            for row in rows:
+                print(f"{row['what']}: {report.text_of(row)}", f"(wanted {row['wanted']})" if row["wanted"] else "", flush=True)
+    missed = [row["what"] for part in results["parts"].values() for row in part["rows"] if row["met"] is False]
+    if missed:
+        sys.exit("not met: " + "; ".join(missed))
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ extension CPRSClient {
                 try? await Task.sleep(for: max(delay, error.retryAfter ?? .zero))
             }
             attempt += 1
-            delay *= 2
+            delay = min(delay * 2, max(self.configuration.retryDelay, self.configuration.maxReconnectDelay))
         }
     }
 }

@@ -10,7 +10,7 @@ public struct ClientConfiguration: Hashable, Sendable {
     public var socketPath: String
     /// How often a call that found the daemon away or busy is tried in all; at least 1. Only calls whose input is at hand.
     public var attempts: Int
-    /// Pause before the second attempt; doubles with each one, or is what the daemon asks for.
+    /// Pause before the second attempt; doubles with each one up to `maxReconnectDelay`, or is what the daemon asks for.
     public var retryDelay: Duration
     /// Longest pause between attempts to connect.
     public var maxReconnectDelay: Duration

@@ -32,35 +32,49 @@ extension CriticOutput {
     ///   - outsideTag: column of the tag that stands for "not kept"; it takes part in the softmax and is never chosen.
     /// Source: QwenLong-CPRS, arXiv:2505.18092 (score of a tag at a position = product of the two softmaxes).
     package func scored(_ index: Int, token: Token, tagCount: Int, outsideTag: Int?) -> ScoredToken {
-        let row = self.labelLogits[index * 4..<index * 4 + 4]
-        let first = row.startIndex
-        let top = row.max() ?? 0
+        let row = index * 4
         var best = 0
+        for column in 1..<4 where self.labelLogits[row + column] > self.labelLogits[row + best] { best = column }
+        let top = self.labelLogits[row + best]
         var sum: Float = 0
+        var outside: Float = 0
         for column in 0..<4 {
-            sum += expf(row[first + column] - top)
-            if row[first + column] > row[first + best] { best = column }
+            let exponential = expf(self.labelLogits[row + column] - top)
+            sum += exponential
+            if column == Int(BIOE.outside.rawValue) { outside = exponential }
         }
-        let outside = expf(row[first + Int(BIOE.outside.rawValue)] - top) / sum
         let (tag, tagProbability) = self.bestTag(index, tagCount: tagCount, outsideTag: outsideTag)
         // `best` is in 0..<4, the raw values of BIOE.
         let label = BIOE(rawValue: UInt8(best))!
-        return ScoredToken(token: token, label: label, score: (1 - outside) * tagProbability, tag: tag)
+        return ScoredToken(token: token, label: label, score: (1 - outside / sum) * tagProbability, tag: tag)
+    }
+
+    /// The scores of a window's tokens, in their order.
+    package func scored(_ tokens: [Token], tagCount: Int, outsideTag: Int?) -> [ScoredToken] {
+        var scored: [ScoredToken] = []
+        scored.reserveCapacity(tokens.count)
+        for (index, token) in tokens.enumerated() {
+            scored.append(self.scored(index, token: token, tagCount: tagCount, outsideTag: outsideTag))
+        }
+        return scored
     }
 
     private func bestTag(_ index: Int, tagCount: Int, outsideTag: Int?) -> (tag: Int, probability: Float) {
-        guard tagCount > 0, self.tagLogits.count >= (index + 1) * tagCount else { return (0, 1) }
-        let row = self.tagLogits[index * tagCount..<(index + 1) * tagCount]
-        let top = row.max() ?? 0
+        let row = index * tagCount
+        guard tagCount > 0, self.tagLogits.count >= row + tagCount else { return (0, 1) }
+        var top = self.tagLogits[row]
+        for column in 1..<tagCount where self.tagLogits[row + column] > top { top = self.tagLogits[row + column] }
         var sum: Float = 0
-        var best: Int?
+        var best: (tag: Int, exponential: Float)?
         for column in 0..<tagCount {
-            sum += expf(row[row.startIndex + column] - top)
-            if column != outsideTag, best.map({ row[row.startIndex + column] > row[row.startIndex + $0] }) ?? true {
-                best = column
+            let exponential = expf(self.tagLogits[row + column] - top)
+            sum += exponential
+            guard column != outsideTag else { continue }
+            if best.map({ self.tagLogits[row + column] > self.tagLogits[row + $0.tag] }) ?? true {
+                best = (column, exponential)
             }
         }
         guard let best else { return (0, 0) }
-        return (best, expf(row[row.startIndex + best] - top) / sum)
+        return (best.tag, best.exponential / sum)
     }
 }

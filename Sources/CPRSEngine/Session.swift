@@ -109,11 +109,8 @@ package struct Session: Sendable {
         self.summary.timings += output.timings
         while let first = self.outstanding.first, let output = first.output {
             self.outstanding.removeFirst()
-            let scored = first.tokens.enumerated().map { index, token in
-                output.scored(
-                    index, token: token, tagCount: self.prompt.tags.count, outsideTag: self.prompt.outsideTag)
-            }
-            self.rule.accept(scored)
+            self.rule.accept(
+                output.scored(first.tokens, tagCount: self.prompt.tags.count, outsideTag: self.prompt.outsideTag))
             if let last = first.tokens.last { self.scoredBytes = last.bytes.upperBound }
         }
     }

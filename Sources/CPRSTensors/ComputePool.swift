@@ -80,6 +80,8 @@ package final class ComputePool {
     }
 
     private static let threadMain: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { start in
+        // Else it would be called as the thread that opened the model.
+        cprs_name_thread("cprs-compute")
         // The creator passed a retained WorkerStart.
         let start = Unmanaged<WorkerStart>.fromOpaque(start!).takeRetainedValue()
         start.shared.work(worker: start.worker)

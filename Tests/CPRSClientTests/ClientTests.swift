@@ -202,6 +202,18 @@ internal import Testing
         }
     }
 
+    @Test("pauses between attempts stop growing at the longest one")
+    func pauses() async {
+        let client = CPRSClient(
+            ClientConfiguration(
+                socketPath: "/tmp/cprs-no-such-daemon.sock", attempts: 18, retryDelay: .milliseconds(1),
+                maxReconnectDelay: .milliseconds(2)))
+        let started = ContinuousClock.now
+        await #expect(throws: ClientError.self) { try await client.countTokens("text") }
+        // Doubling all the way would take two minutes.
+        #expect(ContinuousClock.now - started < .seconds(60))
+    }
+
     @Test("a closed client says so")
     func closed() async {
         let client = CPRSClient(ClientConfiguration(socketPath: "/tmp/cprs-no-such-daemon.sock", attempts: 1))

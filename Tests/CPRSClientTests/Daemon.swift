@@ -14,21 +14,24 @@ struct Daemon: Sendable {
     private let service: CompressService
 
     static func with<Result: Sendable>(
-        delay: Duration = .zero, access: AccessRule = .everybody, _ body: (Daemon) async throws -> Result
+        delay: Duration = .zero, access: AccessRule = .everybody, critic: (any WindowScoring)? = nil,
+        _ body: (Daemon) async throws -> Result
     ) async throws -> Result {
         try await TemporaryFolder.with { folder in
-            try await Self.with(path: folder + "/cprsd.sock", delay: delay, access: access, body)
+            try await Self.with(path: folder + "/cprsd.sock", delay: delay, access: access, critic: critic, body)
         }
     }
 
+    /// - Parameter critic: scores windows in place of `scoring`, which then counts none.
     static func with<Result: Sendable>(
-        path: String, delay: Duration = .zero, access: AccessRule = .everybody, _ body: (Daemon) async throws -> Result
+        path: String, delay: Duration = .zero, access: AccessRule = .everybody, critic: (any WindowScoring)? = nil,
+        _ body: (Daemon) async throws -> Result
     ) async throws -> Result {
         let scoring = CountingScoring(delay: delay)
         let model = ServedModel(
             name: "fake", sha256: String(repeating: "0", count: 64),
             tokenizer: try Tokenizer(folder: SharedData.modelFolder), limits: FakeCritic().limits,
-            presets: Preset.all, lexicon: nil, scoring: scoring)
+            presets: Preset.all, lexicon: nil, scoring: critic ?? scoring)
         let service = CompressService(models: FixedModel(model), limits: .defaults)
         let server = try CompressServer(socket: ListeningSocket.open(path: path), service: service, access: access)
         return try await withThrowingTaskGroup(of: Void.self) { group in

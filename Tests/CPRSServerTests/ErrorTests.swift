@@ -162,6 +162,45 @@ internal import Testing
         }
     }
 
+    @Test("the observer hears of every call: refused, failed, finished, or answered without a compression")
+    func observed() async throws {
+        let events = EventLog()
+        let service = try TestServer.service(observer: events)
+        try await TestServer.with(service) { client in
+            _ = try? await client.answer(Sample.mixed, .test { $0.preset = "facts" })
+            _ = try? await client.answer([0xFF])
+            _ = try await client.answer(Sample.mixed, .test { $0.clientRequestID = "mine" })
+            _ = try? await client.compressText(.init())
+            _ = try? await client.recutAnswer(.with { $0.requestID = "none" })
+            _ = try await client.countTokens(.with { $0.text = .init(wire: "one".utf8) })
+            _ = try? await client.countTokens(.with { $0.text = .init(wire: [0xFF] as [UInt8]) })
+            service.gate.beginDraining()
+            _ = try? await client.answer(Sample.mixed)
+        }
+        #expect(
+            events.ends == [
+                "Compress: refused, INVALID_ARGUMENT", "Compress: failed, INVALID_TEXT", "Compress: finished mine",
+                "CompressText: refused, INVALID_ARGUMENT", "Recut: refused, NOT_FOUND", "CountTokens: answered",
+                "CountTokens: failed, INVALID_TEXT", "Compress: refused, DRAINING",
+            ])
+    }
+
+    @Test("an answer of CompressText that is longer than a message is RESOURCE_EXHAUSTED, and says how to get it")
+    func longAnswer() async throws {
+        // Every sentence is a span of its own, and each costs more than its text.
+        let text = Array(String(repeating: "No. ", count: 5000).utf8)
+        let request = Cprs_V1_CompressTextRequest.with {
+            $0.begin = .test { $0.selection.threshold = 0 }
+            $0.text = .init(wire: text)
+        }
+        let service = try TestServer.service { $0.maxMessageBytes = 1 << 15 }
+        let error = try await TestServer.with(service) { client in
+            try #require(await #expect(throws: RPCError.self) { try await client.compressText(request) })
+        }
+        let reason = ServiceError(error)
+        #expect(reason.reason == .contextTooLarge && reason.limit == 1 << 15 && reason.message.contains("use Compress"))
+    }
+
     @Test("a context beyond the limit is RESOURCE_EXHAUSTED with the limit")
     func contextTooLarge() async throws {
         let service = try TestServer.service { $0.maxContextBytes = 10_000 }

@@ -90,7 +90,8 @@ internal import Testing
     @Test("the call's own deadline is DEADLINE_EXCEEDED, and stops the scoring")
     func deadline() async throws {
         let scoring = FakeScoring(delay: .milliseconds(50))
-        let service = try TestServer.service(scoring) { $0.maxWindowsInFlight = 1 }
+        let events = EventLog()
+        let service = try TestServer.service(scoring, observer: events) { $0.maxWindowsInFlight = 1 }
         try await SocketServer.with(service) { _, path in
             let error = await #expect(throws: ServiceError.self) {
                 try await SocketServer.withClient(path) {
@@ -100,6 +101,7 @@ internal import Testing
             #expect(error?.reason == .deadlineExceeded)
             try await Self.waitUntilIdle(service)
         }
+        #expect(events.reasons == [.deadlineExceeded])
         #expect(scoring.windows < (try Direct(Sample.mixed)).summary.windows)
     }
 
@@ -193,18 +195,46 @@ internal import Testing
         }
     }
 
-    @Test("a message beyond the limit ends its call, and the server goes on")
+    @Test("a message beyond the limit ends its call and names the limit, also in the middle; the server goes on")
     func oversized() async throws {
         let text = [UInt8](repeating: UInt8(ascii: "a"), count: 5 << 20)
         let service = try TestServer.service()
         try await SocketServer.with(service) { _, path in
             try await SocketServer.withClient(path) { client in
                 let stub = Stub(wrapping: client)
-                await #expect(throws: ServiceError.self) { try await stub.answer(text, chunks: [5 << 20]) }
+                let stream = await #expect(throws: ServiceError.self) {
+                    try await stub.answer(text, chunks: [1000, 5 << 20])
+                }
+                #expect(stream?.reason == .contextTooLarge && stream?.limit == 4 << 20, "\(String(describing: stream))")
+                let unary = await #expect(throws: RPCError.self) {
+                    try await stub.countTokens(.with { $0.text = .init(wire: text) })
+                }
+                #expect(unary.map { ServiceError($0).reason } == .contextTooLarge, "\(String(describing: unary))")
                 _ = try await stub.answer(Sample.mixed)
             }
             try await Self.waitUntilIdle(service)
         }
+    }
+
+    @Test("a message's length is known from its prefix, however the stream is cut", arguments: [1, 2, 4, 7, 100, 5000])
+    func framing(piece: Int) {
+        let lengths = [0, 3, 70_000, 0, 5, 300]
+        let stream = lengths.flatMap { length in
+            [0] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) }
+                + [UInt8](repeating: 0xFF, count: length)
+        }
+        var framing = MessageFraming()
+        var longest = 0
+        var seen = 0
+        for start in stride(from: 0, to: stream.count, by: piece) {
+            guard let length = framing.longestMessage(in: stream[start..<min(start + piece, stream.count)]) else {
+                continue
+            }
+            seen += 1
+            longest = max(longest, length)
+        }
+        #expect(longest == 70_000)
+        #expect(piece > 4 || seen == lengths.count)
     }
 
     static func waitUntilIdle(_ service: CompressService) async throws {
@@ -224,12 +254,30 @@ extension CallOptions {
 
 /// Remembers how requests ended.
 final class EventLog: ServiceObserver {
-    private let state = Mutex([ServiceError.Reason]())
+    private struct State {
+        var reasons: [ServiceError.Reason] = []
+        var ends: [String] = []
+    }
 
-    var reasons: [ServiceError.Reason] { self.state.withLock { $0 } }
+    private let state = Mutex(State())
+
+    /// Why admitted requests failed.
+    var reasons: [ServiceError.Reason] { self.state.withLock { $0.reasons } }
+    /// `METHOD: how it ended`, refused ones too.
+    var ends: [String] { self.state.withLock { $0.ends } }
 
     func record(_ event: ServiceEvent) {
-        if case .failed(_, let error) = event { self.state.withLock { $0.append(error.reason) } }
+        self.state.withLock { state in
+            switch event {
+            case .failed(let name, let error):
+                state.reasons.append(error.reason)
+                state.ends.append("\(name.method): failed, \(error.reason.rawValue)")
+            case .refused(let name, let error): state.ends.append("\(name.method): refused, \(error.reason.rawValue)")
+            case .finished(let name, _): state.ends.append("\(name.method): finished \(name.clientRequestID)")
+            case .answered(let name): state.ends.append("\(name.method): answered")
+            case .admitted, .firstDecision: break
+            }
+        }
     }
 }
 

@@ -170,18 +170,29 @@ struct DaemonTests {
         #expect(try await open.client.countTokens("hello") > 0)
     }
 
-    @Test("metrics count requests and hold no text")
+    @Test("metrics and the log know every call and hold no text")
     func metrics() async throws {
         let folder = TemporaryFolder()
         let path = folder.path + "/m.sock"
         let daemon = try RunningDaemon(["--metrics-socket", path])
         try #require(daemon.awaitNotification("READY=1"))
         _ = try await Self.compress(daemon.client)
+        var odd = Self.request
+        odd.clientRequestID = "my name\ncprs.user=7"
+        _ = try await daemon.client.compressed(Self.text, odd)
+        odd.selection.threshold = 2
+        let wrong = odd
+        await #expect(throws: ClientError.self) { try await daemon.client.compressed(Self.text, wrong) }
+        _ = try await daemon.client.countTokens(Self.text)
         let page = try Self.get("/metrics", from: path)
         #expect(page.hasPrefix("HTTP/1.1 200 OK\r\n"))
-        #expect(page.contains("cprs_requests_total{method=\"Compress\",code=\"OK\"} 1\n"))
-        #expect(page.contains("cprs_input_bytes_total \(Self.text.utf8.count)\n"))
-        #expect(page.contains("cprs_windows_total 1\n") && page.contains("cprs_first_decision_seconds_count 1\n"))
+        #expect(page.contains("cprs_requests_total{method=\"Compress\",code=\"INVALID_ARGUMENT\"} 1\n"))
+        #expect(page.contains("cprs_requests_total{method=\"Compress\",code=\"OK\"} 2\n"))
+        #expect(page.contains("cprs_requests_total{method=\"CountTokens\",code=\"OK\"} 1\n"))
+        #expect(page.contains("cprs_input_bytes_total \(2 * Self.text.utf8.count)\n"))
+        #expect(page.contains("cprs_windows_total 2\n") && page.contains("cprs_first_decision_seconds_count 2\n"))
+        #expect(daemon.log.says("cprs.client_request=\"my name\\u{a}cprs.user=7\""))
+        #expect(!daemon.log.contents.contains("\ncprs.user=7") && !daemon.log.contents.contains("Holmes"))
         #expect(!page.contains("Holmes"))
         #expect(try Self.get("/secret", from: path).hasPrefix("HTTP/1.1 404"))
     }

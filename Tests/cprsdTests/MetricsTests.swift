@@ -30,6 +30,15 @@ struct MetricsTests {
         #expect(page.text == "# HELP x a\\nb\n# TYPE x gauge\nx{name=\"say \\\"hi\\\" \\\\ \\n\"} 1\n")
     }
 
+    @Test(
+        "a value of a log line is quoted where it could pass for something else",
+        arguments: [
+            ("plain-1.5/é照", "plain-1.5/é照"), ("", "\"\""), ("two words", "\"two words\""),
+            ("x cprs.user=0", "\"x cprs.user=0\""), ("say \"hi\" \\", "\"say \\\"hi\\\" \\\\\""),
+            ("a\nb\u{1B}[2J", "\"a\\u{a}b\\u{1b}[2J\""), ("\u{202E}", "\"\\u{202e}\""),
+        ])
+    func logValues(value: String, written: String) { #expect(LogValue.quoted(value) == written) }
+
     @Test("memory is read as the kernel writes it")
     func memory() {
         let memory = ProcessMemory(

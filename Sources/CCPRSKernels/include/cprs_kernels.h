@@ -16,6 +16,9 @@
 // Cores that this process may run on, at least 1; fewer than the machine's under taskset or a cpuset.
 size_t cprs_available_cores(void);
 
+// Names the calling thread for whoever looks, at most 15 bytes; Linux only.
+void cprs_name_thread(const char *name);
+
 // Tells the processor that the caller is spinning.
 static inline void cprs_spin_hint(void) {
 #if defined(__x86_64__)

@@ -97,6 +97,7 @@ package final class CompressServer: Sendable {
         _ limits: ServiceLimits, _ access: AccessRule
     ) -> HTTP2ServerTransport.Posix.Config {
         var config = HTTP2ServerTransport.Posix.Config.defaults
+        // `MessageSizeHandler` refuses longer ones first; this bounds what a compressed one may grow to.
         config.rpc.maxRequestPayloadSize = limits.maxMessageBytes + Self.messageOverheadBytes
         config.http2.targetWindowSize = Self.streamWindowBytes
         config.http2.maxFrameSize = Self.frameBytes
@@ -120,8 +121,11 @@ package final class CompressServer: Sendable {
                     throw CPRSError(code: .internal, message: "a stream without a connection has no peer")
                 }
                 let peer = try PeerLookup.credentials(of: connection)
-                try stream.pipeline.syncOperations.addHandler(
-                    PeerIdentityHandler(userID: peer.userID), position: .first)
+                try stream.pipeline.syncOperations.addHandlers(
+                    PeerIdentityHandler(userID: peer.userID),
+                    MessageSizeHandler(
+                        maxBytes: limits.maxMessageBytes, toleranceBytes: Self.messageOverheadBytes),
+                    position: .first)
             }
         }
         return config

@@ -11,12 +11,14 @@ package protocol ServiceObserver: Sendable {
 package enum ServiceEvent: Sendable {
     /// It was admitted.
     case admitted(RequestName)
-    /// It was turned away: too many requests, or the server is stopping.
-    case refused(ClientIdentity, ServiceError)
+    /// It was turned away: what it asks for cannot be, too many run, or the server is stopping.
+    case refused(RequestName, ServiceError)
     /// Its first bytes became final, so long after it began.
     case firstDecision(RequestName, after: Duration)
     /// It ended well.
     case finished(RequestName, RequestFigures)
+    /// It ended well and compressed nothing: `CountTokens`.
+    case answered(RequestName)
     /// It ended with an error; `cancelled` when the caller went away.
     case failed(RequestName, ServiceError)
 }
@@ -25,7 +27,7 @@ package enum ServiceEvent: Sendable {
 package struct RequestName: Hashable, Sendable {
     /// The RPC's name.
     package var method: String
-    /// The server's name for it.
+    /// The server's name for it; empty if it was turned away.
     package var id: String
     /// The caller's name for it; may be empty.
     package var clientRequestID: String

@@ -48,7 +48,7 @@ struct CallScope: Sendable {
         let error = ServiceError(any: error)
         guard error.reason == .cancelled, let timeout = self.timeout, ContinuousClock.now - self.began >= timeout * 0.9
         else { return error }
-        return ServiceError(.deadlineExceeded, "the call's deadline of \(timeout.seconds) s passed")
+        return ServiceError(.deadlineExceeded, "the call's deadline of \(timeout) passed")
     }
 
     /// A `grpc-timeout`: up to eight digits and a unit.

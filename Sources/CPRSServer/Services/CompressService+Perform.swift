@@ -4,28 +4,41 @@ internal import CPRSWire
 internal import SwiftProtobuf
 
 extension CompressService {
-    /// Runs a request from admission to its summary, and tells the observer.
-    func perform(
-        _ plan: RequestPlan, name: RequestName, source: RequestSource,
-        send: (Cprs_V1_CompressResponse) async throws -> Void
-    ) async throws {
-        var wasAdmitted = false
-        do {
-            try await self.gate.withPermit(
-                userID: name.client.userID, retryAfter: { self.models.load.backlog }
-            ) {
-                wasAdmitted = true
-                self.observer.record(.admitted(name))
-                try await self.run(plan, name: name, source: source, send: send)
-            }
-        } catch {
-            let error = ServiceError(any: error)
-            self.observer.record(wasAdmitted ? .failed(name, error) : .refused(name.client, error))
+    /// Runs what comes before a request's admission; tells the observer of one that does not get that far.
+    func prepare<Result>(
+        _ method: String, _ scope: CallScope, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do { return try await body() } catch {
+            let error = scope.serviceError(error)
+            let client = ClientIdentity(userID: scope.userID)
+            let name = RequestName(method: method, id: "", clientRequestID: "", client: client)
+            self.observer.record(.refused(name, error))
             throw error
         }
     }
 
-    private func run(
+    /// Runs a request if there is room for it, and tells the observer how it began and how it failed.
+    func admit<Result>(
+        _ name: RequestName, _ scope: CallScope, _ body: () async throws -> Result
+    ) async throws -> Result {
+        var wasAdmitted = false
+        do {
+            return try await self.gate.withPermit(
+                userID: name.client.userID, retryAfter: { self.models.load.backlog }
+            ) {
+                wasAdmitted = true
+                self.observer.record(.admitted(name))
+                return try await body()
+            }
+        } catch {
+            let error = scope.serviceError(error)
+            self.observer.record(wasAdmitted ? .failed(name, error) : .refused(name, error))
+            throw error
+        }
+    }
+
+    /// Runs an admitted request to its summary.
+    func run(
         _ plan: RequestPlan, name: RequestName, source: RequestSource,
         send: (Cprs_V1_CompressResponse) async throws -> Void
     ) async throws {

@@ -37,12 +37,16 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
         let reader = RequestReader(request.messages)
         return StreamingServerResponse { writer in
             try await scope.run(context) {
-                let begin = try await reader.begin()
-                let model = self.models.current()
-                let plan = try RequestPlan(begin, model: model)
+                let (plan, model) = try await self.prepare("Compress", scope) {
+                    let begin = try await reader.begin()
+                    let model = self.models.current()
+                    return (try RequestPlan(begin, model: model), model)
+                }
                 let source = RequestSource(model: model, nextChunk: { try await reader.nextChunk() })
-                let name = self.name("Compress", plan, scope)
-                try await self.perform(plan, name: name, source: source) { try await writer.deliver($0) }
+                let name = Self.name("Compress", plan, scope)
+                try await self.admit(name, scope) {
+                    try await self.run(plan, name: name, source: source) { try await writer.deliver($0) }
+                }
                 return [:]
             }
         }
@@ -56,14 +60,17 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
             var begin = request.message.begin
             begin.includeText = true
             let model = self.models.current()
-            let plan = try RequestPlan(begin, model: model)
+            let plan = try await self.prepare("CompressText", scope) { [begin] in
+                try RequestPlan(begin, model: model)
+            }
             let text = InputChunk(bytes: [UInt8](wire: request.message.text), documentID: "")
             let source = RequestSource(model: model, chunks: [text])
-            let answer = TextAnswer()
-            try await self.perform(plan, name: self.name("CompressText", plan, scope), source: source) {
-                await answer.append($0)
+            let name = Self.name("CompressText", plan, scope)
+            return try await self.admit(name, scope) {
+                let answer = TextAnswer()
+                try await self.run(plan, name: name, source: source) { await answer.append($0) }
+                return ServerResponse(message: try await answer.response(maxBytes: self.limits.maxMessageBytes))
             }
-            return ServerResponse(message: await answer.response)
         }
     }
 
@@ -74,11 +81,15 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
         return StreamingServerResponse { writer in
             try await scope.run(context) {
                 let recut = request.message
-                let recording = try self.store.recording(id: recut.requestID, userID: scope.userID)
-                let plan = try RequestPlan(recut, of: recording.request)
+                let (plan, recording) = try await self.prepare("Recut", scope) {
+                    let recording = try self.store.recording(id: recut.requestID, userID: scope.userID)
+                    return (try RequestPlan(recut, of: recording.request), recording)
+                }
                 let source = RequestSource(recording: recording)
-                let name = self.name("Recut", plan, scope)
-                try await self.perform(plan, name: name, source: source) { try await writer.deliver($0) }
+                let name = Self.name("Recut", plan, scope)
+                try await self.admit(name, scope) {
+                    try await self.run(plan, name: name, source: source) { try await writer.deliver($0) }
+                }
                 return [:]
             }
         }
@@ -89,7 +100,9 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
     ) async throws -> ServerResponse<Cprs_V1_CountTokensResponse> {
         let scope = CallScope(request.metadata)
         return try await scope.run(context) {
-            try await self.gate.withPermit(userID: scope.userID, retryAfter: { self.models.load.backlog }) {
+            let client = ClientIdentity(userID: scope.userID)
+            let name = RequestName(method: "CountTokens", id: Self.newID(), clientRequestID: "", client: client)
+            return try await self.admit(name, scope) {
                 let model = self.models.current()
                 var tokenizer = StreamingTokenizer(model.tokenizer, specialTokens: .text)
                 var response = Cprs_V1_CountTokensResponse()
@@ -104,6 +117,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
                 try tokenizer.finish(into: &tokens)
                 response.tokens += UInt64(tokens.count)
                 response.model = model.wire
+                self.observer.record(.answered(name))
                 return ServerResponse(message: response)
             }
         }
@@ -139,9 +153,9 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
         return ServerResponse(message: response)
     }
 
-    private func name(_ method: String, _ plan: RequestPlan, _ scope: CallScope) -> RequestName {
+    private static func name(_ method: String, _ plan: RequestPlan, _ scope: CallScope) -> RequestName {
         RequestName(
-            method: method, id: Self.newID(), clientRequestID: plan.clientRequestID,
+            method: method, id: self.newID(), clientRequestID: plan.clientRequestID,
             client: ClientIdentity(userID: scope.userID, requestClass: plan.requestClass))
     }
 

@@ -3,6 +3,10 @@ internal import CPRSScheduler
 internal import CPRSServer
 
 /// Everything that is known of the daemon's work, for Prometheus and for `systemctl status`.
+///
+/// Read from the counters that the ledger and the scheduler keep anyway, and not through swift-metrics: that facade lets
+/// libraries report to a back end which their user chooses, and here none of the libraries reports and there is one page.
+/// It would add a process-wide registry and a second copy of every counter, which may disagree with the status line.
 struct DaemonMetrics: Sendable {
     let ledger: RequestLedger
     let scheduler: WindowScheduler
@@ -38,7 +42,7 @@ struct DaemonMetrics: Sendable {
     private func writeRequests(_ page: inout PrometheusText) {
         let figures = self.ledger.figures
         page.counters(
-            "cprs_requests_total", "Requests that ended, by RPC and outcome; refused ones have no RPC.",
+            "cprs_requests_total", "Requests that ended or were refused, by RPC and outcome.",
             figures.ended.sorted { ($0.key.method, $0.key.code) < ($1.key.method, $1.key.code) }.map {
                 ([("method", $0.key.method), ("code", $0.key.code)], Double($0.value))
             })
@@ -51,7 +55,7 @@ struct DaemonMetrics: Sendable {
             Double(figures.unscoredBytes))
         page.histogram(
             "cprs_first_decision_seconds", "From a request's begin to its first final bytes.", figures.firstDecisions)
-        page.histogram("cprs_request_seconds", "Duration of finished requests.", figures.durations)
+        page.histogram("cprs_request_seconds", "Duration of finished compressions.", figures.durations)
         page.gauge("cprs_retained_bytes", "Texts and scores held for Recut.", Double(self.service.retainedBytes))
     }
 

@@ -3,7 +3,8 @@ internal import Logging
 
 /// Writes log lines to standard error: `<6>message key=value …`, the form that the journal takes levels from.
 ///
-/// Without the journal the level is spelled out and the time comes first.
+/// Without the journal the level is spelled out and the time comes first. A value with a blank, quote or `=` in it is
+/// quoted, so that a name which a client chose cannot pass for other fields.
 struct LineLogHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level
@@ -22,8 +23,8 @@ struct LineLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         let fields = self.metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-            .map { " \($0.key)=\($0.value)" }.joined()
-        let message = "\(event.message)\(fields)".split(whereSeparator: \.isNewline).joined(separator: " ")
+            .map { " \($0.key)=\(LogValue.quoted("\($0.value)"))" }.joined()
+        let message = "\(event.message)".split(whereSeparator: \.isNewline).joined(separator: " ") + fields
         let prefix = self.isForJournal ? "<\(Self.priority(event.level))>" : "\(Self.time()) \(event.level) "
         let line = prefix + message + "\n"
         // One write for a whole line, so that lines of several threads do not mix.

@@ -8,8 +8,10 @@ internal import Glibc
 /// One blocking thread: a scrape every few seconds needs no more, and between scrapes nothing wakes up.
 struct MetricsPage: Sendable {
     private let socket: ListeningSocket
-    /// A peer that is slower than this is dropped.
+    /// A peer that takes longer than this to ask, or to read a piece of the answer, is dropped.
     private static let patienceSeconds = 2
+    /// Pause when the system has no descriptor or memory for another connection.
+    private static let pauseMicroseconds: UInt32 = 100_000
     private static let maxRequestBytes = 8192
 
     init(socket: ListeningSocket) { self.socket = socket }
@@ -23,8 +25,11 @@ struct MetricsPage: Sendable {
                 if peer >= 0 {
                     Self.answer(peer, page)
                     close(peer)
-                } else if errno != EINTR && errno != ECONNABORTED {
+                } else if errno == EINVAL || errno == EBADF {
+                    // ``stop()`` was called.
                     return
+                } else if errno != EINTR && errno != ECONNABORTED {
+                    usleep(Self.pauseMicroseconds)
                 }
             }
         }
@@ -57,11 +62,12 @@ struct MetricsPage: Sendable {
 
     /// The path of a GET; nil for anything else, or a peer that says too much or too little.
     private static func requestPath(_ peer: Int32) -> String? {
+        let end = ContinuousClock.now + .seconds(Self.patienceSeconds)
         var request: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1024)
         while !request.contains(UInt8(ascii: "\n")) || !Self.isComplete(request) {
             let count = recv(peer, &buffer, buffer.count, 0)
-            if count <= 0 || request.count + count > Self.maxRequestBytes { return nil }
+            if count <= 0 || request.count + count > Self.maxRequestBytes || .now > end { return nil }
             request += buffer.prefix(count)
         }
         let words = String(

@@ -9,7 +9,7 @@ internal import Synchronization
 final class RequestLedger: ServiceObserver {
     /// The figures so far.
     struct Figures: Sendable {
-        /// Requests that ended, by RPC and by how: `ok` or the reason of the error.
+        /// Requests that ended or were refused, by RPC and by how: `OK` or the reason of the error.
         var ended: [Outcome: UInt64] = [:]
         var admitted: UInt64 = 0
         var active = 0
@@ -21,6 +21,12 @@ final class RequestLedger: ServiceObserver {
         var durations = Histogram(bounds: Histogram.seconds)
         /// When a request last began or ended.
         var lastActivity = ContinuousClock.now
+
+        fileprivate static let success = "OK"
+
+        fileprivate mutating func end(_ name: RequestName, _ code: String) {
+            self.ended[Outcome(method: name.method, code: code), default: 0] += 1
+        }
     }
 
     struct Outcome: Hashable, Sendable {
@@ -46,30 +52,36 @@ final class RequestLedger: ServiceObserver {
         case .admitted:
             figures.admitted += 1
             figures.active += 1
-        case .refused(_, let error): figures.ended[Outcome(method: "", code: error.reason.rawValue), default: 0] += 1
+        case .refused(let name, let error): figures.end(name, error.reason.rawValue)
         case .firstDecision(_, let delay): figures.firstDecisions.observe(delay)
         case .finished(let name, let request):
             figures.active -= 1
-            figures.ended[Outcome(method: name.method, code: "OK"), default: 0] += 1
+            figures.end(name, Figures.success)
             figures.inputBytes += UInt64(request.inputBytes)
             figures.inputTokens += UInt64(request.inputTokens)
             figures.keptTokens += UInt64(request.keptTokens)
             figures.unscoredBytes += UInt64(request.unscoredBytes)
             figures.durations.observe(request.elapsed)
+        case .answered(let name):
+            figures.active -= 1
+            figures.end(name, Figures.success)
         case .failed(let name, let error):
             figures.active -= 1
-            figures.ended[Outcome(method: name.method, code: error.reason.rawValue), default: 0] += 1
+            figures.end(name, error.reason.rawValue)
         }
     }
 
     private func log(_ event: ServiceEvent) {
         switch event {
         case .admitted(let name): self.logger.debug("request admitted", metadata: Self.metadata(name))
-        case .refused(let client, let error):
-            self.logger.notice(
-                "request refused",
-                metadata: ["cprs.user": "\(client.userID)", "cprs.error": "\(error.reason.rawValue)"])
+        case .refused(let name, let error):
+            var metadata = Self.metadata(name)
+            metadata["cprs.error"] = "\(error.reason.rawValue)"
+            // Overload and draining are the daemon's matter; what was wrong with a request is its sender's.
+            let level: Logger.Level = error.retryAfter == nil ? .info : .notice
+            self.logger.log(level: level, "request refused", metadata: metadata)
         case .firstDecision: break
+        case .answered(let name): self.logger.debug("request answered", metadata: Self.metadata(name))
         case .finished(let name, let figures):
             var metadata = Self.metadata(name)
             metadata["cprs.bytes"] = "\(figures.inputBytes)"
@@ -88,6 +100,9 @@ final class RequestLedger: ServiceObserver {
     }
 
     private static func metadata(_ name: RequestName) -> Logger.Metadata {
-        ["cprs.method": "\(name.method)", "cprs.request": "\(name.id)", "cprs.user": "\(name.client.userID)"]
+        var metadata: Logger.Metadata = ["cprs.method": "\(name.method)", "cprs.user": "\(name.client.userID)"]
+        if !name.id.isEmpty { metadata["cprs.request"] = "\(name.id)" }
+        if !name.clientRequestID.isEmpty { metadata["cprs.client_request"] = "\(name.clientRequestID)" }
+        return metadata
     }
 }
