@@ -40,6 +40,8 @@ report 200 > /check/report.txt
 install_package() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends /check/cprs.deb; }
 SECONDS=0
 check "the package installs" install_package
+# What follows would only repeat it.
+[ -x /usr/bin/cprsd ] || exit 1
 check "the socket listens" systemctl is-active cprsd.socket
 check "nothing runs before the first request" is ActiveState inactive
 check "the first request starts the daemon and is answered" compress
@@ -96,7 +98,8 @@ check "the running daemon has no privilege, a system call filter and a network n
 drop_in check WatchdogSec=4
 systemctl restart cprsd.service
 stopped=$(state MainPID)
-kill -STOP "$stopped"
+# 0 would be this script's own process group.
+[ "$stopped" -gt 0 ] && kill -STOP "$stopped"
 SECONDS=0
 restarted() { [ "$(state MainPID)" != "$stopped" ] && ! is MainPID 0 && is ActiveState active; }
 check "the watchdog restarts a stopped process" within 30 restarted
