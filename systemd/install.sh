@@ -51,7 +51,8 @@ for shell in bash zsh fish; do
         fish) file=fish/vendor_completions.d/cprs.fish ;;
     esac
     install -d "$root/share/$(dirname "$file")"
-    "$bin/cprs" --generate-completion-script "$shell" > "$root/share/$file"
+    # A completion is read by the shell, not run, so it needs no interpreter line.
+    "$bin/cprs" --generate-completion-script "$shell" | sed '1{/^#!/d}' > "$root/share/$file"
 done
 
 # Units name the binary where it was put.
