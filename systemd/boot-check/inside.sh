@@ -53,7 +53,7 @@ status_line() { state StatusText | grep -q .; }
 check "the status line says what it serves" status_line
 echo "note status: $(state StatusText)"
 
-useradd -G cprs member
+useradd -m -G cprs member
 useradd stranger
 check "a member of the group is answered" runuser -u member -- cprs status
 refused_stranger() { ! runuser -u stranger -- cprs status --socket $socket; }
@@ -141,6 +141,17 @@ check "an idle daemon ends" within 20 is ActiveState inactive
 check "its end counts as success" is Result success
 check "the socket still listens" systemctl is-active cprsd.socket
 check "the next request starts it again" compress
+
+# ---- A user's own daemon
+
+user=$(id -u member)
+as_member() { runuser -u member -- env XDG_RUNTIME_DIR="/run/user/$user" "$@"; }
+check "a user's service manager starts" systemctl start "user@$user.service"
+check "the user's socket listens" as_member systemctl --user start cprsd.socket
+compress_as_member() { as_member cprs compress --query "$question" /check/report.txt | grep -q Almeida; }
+check "the user's first request is answered" compress_as_member
+check "it was the user's own daemon that answered" as_member systemctl --user is-active cprsd.service
+check "a reload of the user's daemon succeeds" as_member systemctl --user reload cprsd.service
 
 # ---- The journal
 
