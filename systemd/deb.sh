@@ -3,6 +3,7 @@
 #
 #   systemd/deb.sh [FOLDER]    where to put it (default: .build)
 #
+# MAINTAINER is who the package says made it.
 # Needs dpkg-dev beside what install.sh needs. `apt install ./cprs_*.deb` creates the user and starts the socket.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +11,7 @@ cd "$(dirname "$0")/.."
 out=$(realpath "${1:-.build}")
 version=$(sed -nE 's/^#define CPRS_VERSION "(.*)"/\1/p' Sources/CCPRSClient/include/cprs.h)
 architecture=$(dpkg --print-architecture)
+maintainer=${MAINTAINER:-The cprs authors <cprs@example.org>}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
@@ -22,32 +24,34 @@ find "$root/usr/lib" -name 'libcprs.so.*' -type f -exec chmod 644 {} +
 # Files that Debian wants of a package.
 documents=$root/usr/share/doc/cprs
 rm "$documents/LICENSE"
-cat > "$documents/copyright" <<'COPYRIGHT'
+date=$(git log -1 --format=%cD 2>/dev/null || date -R)
+cat > "$documents/copyright" <<COPYRIGHT
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: cprs
 
 Files: *
-Copyright: The cprs authors
+Copyright: $(date -d "$date" +%Y) The cprs authors
 License: Apache-2.0
  On Debian systems, the text of the Apache License 2.0 is in
  /usr/share/common-licenses/Apache-2.0.
 COPYRIGHT
-date=$(git log -1 --format=%cD 2>/dev/null || date -R)
-printf 'cprs (%s) unstable; urgency=medium\n\n  * See README.md.\n\n -- The cprs authors <cprs@localhost>  %s\n' \
-    "$version" "$date" | gzip -9n > "$documents/changelog.gz"
+printf 'cprs (%s) unstable; urgency=medium\n\n  * See README.md.\n\n -- %s  %s\n' "$version" "$maintainer" "$date" |
+    gzip -9n > "$documents/changelog.gz"
 
 # The dependencies are read off the binaries.
 mkdir -p "$work/debian" "$root/DEBIAN"
 printf 'Source: cprs\n\nPackage: cprs\nArchitecture: any\n' > "$work/debian/control"
 depends=$(cd "$work" && dpkg-shlibdeps -O --ignore-missing-info -e"$root/usr/bin/cprs" -e"$root/usr/bin/cprsd" \
     -e"$(echo "$root"/usr/lib/*/libcprs.so.*.*)" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
+# Either the package of all builds of OpenBLAS or the usual one of them.
+depends=${depends/libopenblas0/libopenblas0 | libopenblas0-pthread}
 cat > "$root/DEBIAN/control" <<CONTROL
 Package: cprs
 Version: $version
 Architecture: $architecture
-Maintainer: The cprs authors <cprs@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
-Depends: $depends, init-system-helpers
+Depends: $depends
 Section: text
 Priority: optional
 Description: context compressor for language models
@@ -98,4 +102,5 @@ SCRIPT
 chmod 755 "$root"/DEBIAN/{postinst,prerm,postrm}
 find "$root" -type d -exec chmod 755 {} +
 (cd "$root" && find usr etc -type f -exec md5sum {} + > DEBIAN/md5sums)
-dpkg-deb --root-owner-group --build "$root" "$out/cprs_${version}_$architecture.deb"
+# The default level takes a minute longer for a tenth less.
+dpkg-deb --root-owner-group -z1 --build "$root" "$out/cprs_${version}_$architecture.deb"

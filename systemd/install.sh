@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Installs everything: daemon, CLI, C library, header, units, users, man pages, completions and the default model.
 #
-#   systemd/install.sh                        into /usr/local
-#   PREFIX=/usr systemd/install.sh            into /usr
+#   systemd/install.sh                            into /usr/local
+#   PREFIX=/usr systemd/install.sh                into /usr
 #   DESTDIR=root PREFIX=/usr systemd/install.sh   the same below a folder, for packages
 #
-# Needs Swift, a C compiler, libnghttp2-dev and libprotobuf-c-dev. The first build takes some ten minutes on two cores.
-# The binaries carry Swift's runtime; the machine needs none. Afterwards, without DESTDIR:
-#   systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; systemctl enable --now cprsd.socket
+# Needs Swift, a C compiler, libopenblas-dev, libnghttp2-dev, libprotobuf-c-dev and python3. The first build takes some
+# ten minutes on two cores; BIN names a folder of binaries that are built already. The binaries carry Swift's runtime;
+# the machine needs none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,11 +16,14 @@ root=${DESTDIR:-}$prefix
 version=$(sed -nE 's/^#define CPRS_VERSION "(.*)"/\1/p' Sources/CCPRSClient/include/cprs.h)
 libdir=${LIBDIR:-$prefix/lib/$(gcc -print-multiarch)}
 
-# In a folder of their own: the flag makes SwiftPM compile everything again.
-build=(swift build -c release --static-swift-stdlib --scratch-path .build/static)
-"${build[@]}" --product cprs
-"${build[@]}" --product cprsd
-bin=$("${build[@]}" --show-bin-path)
+bin=${BIN:-}
+if [ -z "$bin" ]; then
+    # In a folder of their own: the flag makes SwiftPM compile everything again.
+    build=(swift build -c release --static-swift-stdlib --scratch-path .build/static)
+    "${build[@]}" --product cprs
+    "${build[@]}" --product cprsd
+    bin=$("${build[@]}" --show-bin-path)
+fi
 make -C Sources/CCPRSClient PREFIX="$prefix" LIBDIR="$libdir" DESTDIR="${DESTDIR:-}" BUILD="$PWD/.build/libcprs" install
 
 # The release binaries hold symbols for crash reports of developers; users get them without.
@@ -29,7 +32,14 @@ for program in cprs cprsd; do
     strip -o "$root/bin/$program" "$bin/$program"
     chmod 755 "$root/bin/$program"
 done
-cp -r --no-preserve=mode "$bin/cprs_CPRSRuntime.resources/." "$root/share/cprs/"
+
+# As a packed file, which opens at once and is shared by all processes.
+model=$bin/cprs_CPRSRuntime.resources/default-model
+if [ -e "$model.cprs" ]; then
+    install -m 644 "$model.cprs" "$root/share/cprs/default-model.cprs"
+else
+    "$bin/cprs" pack "$model" --precision int8 --output "$root/share/cprs/default-model.cprs" --force
+fi
 
 "$bin/cprs" --experimental-dump-help | systemd/manpage.py 1 "$version" | gzip -9n > "$root/share/man/man1/cprs.1.gz"
 "$bin/cprsd" --experimental-dump-help | systemd/manpage.py 8 "$version" | gzip -9n > "$root/share/man/man8/cprsd.8.gz"
@@ -41,7 +51,8 @@ for shell in bash zsh fish; do
         fish) file=fish/vendor_completions.d/cprs.fish ;;
     esac
     install -d "$root/share/$(dirname "$file")"
-    "$bin/cprs" --generate-completion-script "$shell" > "$root/share/$file"
+    # A completion is read by the shell, not run, so it needs no interpreter line.
+    "$bin/cprs" --generate-completion-script "$shell" | sed '1{/^#!/d}' > "$root/share/$file"
 done
 
 # Units name the binary where it was put.
@@ -56,3 +67,6 @@ install -m 644 systemd/cprs.tmpfiles "$root/lib/tmpfiles.d/cprs.conf"
 settings=${DESTDIR:-}/etc/default/cprsd
 if [ ! -e "$settings" ]; then install -D -m 644 systemd/cprsd.env "$settings"; fi
 echo "installed cprs $version below $root"
+if [ -z "${DESTDIR:-}" ]; then
+    echo "next, as root: ldconfig; systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload; systemctl enable --now cprsd.socket"
+fi

@@ -61,6 +61,7 @@ class Peer:
     def __init__(self, connection):
         self.connection = connection
         self.buffer = b""
+        self.taken = 0  # bytes at the start of the buffer that were taken already
         self.window = 65535  # of the stream, for what this end sends
         self.initial_window = 65535
         self.body = bytearray()
@@ -96,13 +97,14 @@ class Peer:
         self.send(SETTINGS, 0, 0)
 
     def take(self, length):
-        while len(self.buffer) < length:
+        while len(self.buffer) - self.taken < length:
             received = self.connection.recv(1 << 20)
             if not received:
                 raise EOFError
-            self.buffer += received
-        taken, self.buffer = self.buffer[:length], self.buffer[length:]
-        return taken
+            self.buffer = self.buffer[self.taken :] + received
+            self.taken = 0
+        self.taken += length
+        return self.buffer[self.taken - length : self.taken]
 
     def read(self, grants=True):
         """Reads and answers one frame; returns its kind."""
