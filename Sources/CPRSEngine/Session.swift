@@ -22,6 +22,8 @@ package struct Session: Sendable {
     package private(set) var summary = CompressionSummary()
     /// Every token that ends before this offset has been scored.
     package private(set) var scoredBytes = 0
+    /// States of the request's regexes; each byte of the context may cost three steps for each of them.
+    package let patternStates: Int
 
     /// Checks the request against a tokenizer and a critic.
     ///
@@ -36,6 +38,7 @@ package struct Session: Sendable {
         let room = try prompt.room(request.windowTokens, limits: limits)
         let patterns = try PatternSet(literals: request.keepLiterals, regexes: request.keepRegexes)
         self.prompt = prompt
+        self.patternStates = patterns.regexStates
         self.tokens = StreamingTokenizer(tokenizer, specialTokens: .text)
         self.windower = Windower(roomTokens: room, startOfToken: tokenizer.start(of:))
         switch request.decoding {

@@ -10,6 +10,8 @@ package enum WireLimits {
     package static let maxClientRequestIDBytes = 128
     /// Bytes of Chunk.document_id.
     package static let maxDocumentIDBytes = 256
+    /// Bytes of one of Begin.tags; a span repeats its own.
+    package static let maxTagBytes = 256
     /// Category words, literals and expressions of one request.
     package static let maxListEntries = 1024
 }

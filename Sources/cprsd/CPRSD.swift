@@ -17,7 +17,8 @@ struct CPRSD: AsyncParsableCommand {
             SIGTERM lets running requests end and then exits with 0; SIGHUP opens the model again and swaps it without \
             dropping a request.
 
-            Exit codes: 0 stopped in order, 64 wrong usage or configuration, 66 no such file or unusable model, 70 a defect.
+            Exit codes: 0 stopped in order, 64 wrong usage or configuration, 66 no such file or unusable model, 70 a defect,
+            74 a file of the model was truncated while it was in use.
             """,
         version: "0.1.0")
 
@@ -37,6 +38,7 @@ struct CPRSD: AsyncParsableCommand {
             // A peer that goes away is an error of its request, not the end of the process.
             signal(SIGPIPE, SIG_IGN)
             HeapPolicy.apply()
+            TruncatedFile.exitWhenFound()
             let environment = Self.environment()
             let configuration = try self.daemonConfiguration(environment)
             if self.checkConfig {

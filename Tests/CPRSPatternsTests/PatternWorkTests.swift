@@ -28,6 +28,23 @@ struct PatternWorkTests {
         #expect(Double(steps[1]) < 2.1 * Double(steps[0]) + 10_000, "\(steps)")
     }
 
+    @Test(
+        "At the limits of a set, too, a scalar costs at most three steps per state",
+        arguments: [
+            (["(?:a?){999}b", "(?:a?){998}c", "(?:a?){997}d"], "a"), ((0..<64).map { "[^z]{0,60}z\($0)" }, "a"),
+            ((0..<10).map { "(?:.*x){99}y\($0)" }, "xa b"), (["((a{9}){10}){91}"], "a"),
+        ])
+    func limits(regexes: [String], unit: String) throws {
+        let patterns = try PatternSet(literals: [], regexes: regexes)
+        #expect(patterns.regexStates > PatternLimits.states / 8)
+        var search = PatternSearch(patterns)
+        var found: [ByteRange] = []
+        let text = String(repeating: unit, count: 4_000)
+        search.append(Array(text.utf8), into: &found)
+        search.finish(into: &found)
+        #expect(search.regexSteps <= 3 * patterns.regexStates * (text.unicodeScalars.count + 1))
+    }
+
     @Test("A scan that waits for a start of a match does no steps")
     func idle() throws {
         var search = PatternSearch(try PatternSet(literals: [], regexes: ["[0-9]{4}"]))

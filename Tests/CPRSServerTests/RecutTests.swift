@@ -83,6 +83,13 @@ internal import Testing
                 try await client.recutAnswer(request, metadata: [WireHeader.peerUserID: "1001"])
             }
             #expect(error?.reason == .notFound)
+            let nobodys = String(repeating: "0", count: 32)
+            let unknown = await #expect(throws: ServiceError.self) {
+                try await client.recutAnswer(
+                    .with { $0.requestID = nobodys }, metadata: [WireHeader.peerUserID: "1001"])
+            }
+            // Not even whether it exists is said.
+            #expect(unknown?.message.replacing(nobodys, with: request.requestID) == error?.message)
             #expect(try await client.recutAnswer(request, metadata: mine).kept.map(\.bytes) == first.kept.map(\.bytes))
         }
     }

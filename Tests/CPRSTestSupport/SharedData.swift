@@ -27,6 +27,12 @@ package enum SharedData {
     /// The project's front page.
     package static let readme = Self.checkout + "/README.md"
 
+    /// What is promised about limits and threats.
+    package static let security = Self.checkout + "/SECURITY.md"
+
+    /// The protocol's source.
+    package static let proto = Self.checkout + "/Protos/cprs/v1/cprs.proto"
+
     /// A text that ships with the tests.
     package static func fixture(_ name: String) -> String { Self.checkout + "/Tests/Fixtures/" + name }
 }

@@ -58,4 +58,21 @@ internal import Testing
         #expect(budget.minimumTokens == nil)
         #expect(ServiceError(CPRSError(code: .invalidArgument, message: "window must be 1")).field == nil)
     }
+
+    @Test("a message that quotes a long text is cut at a character, so that every client takes the trailers")
+    func longMessage() throws {
+        for text in ["x", "é", "界", "😀"] {
+            let quoted = String(repeating: text, count: 1 << 20)
+            let long = ServiceError.invalid("preset", "must be 'fact' (got '\(quoted)')")
+            let error = ServiceError(long.rpcError)
+            #expect(error.message.utf8.count <= ServiceError.messageBytes)
+            #expect(error.message.utf8.count > ServiceError.messageBytes - 8)
+            #expect(error.message.hasSuffix(text + "…") && error.field == "preset")
+            let size = long.rpcError.metadata.reduce(0) { $0 + $1.key.utf8.count + $1.value.encoded().utf8.count }
+            // Each byte of the status message may travel as three.
+            #expect(size + 3 * ServiceError.messageBytes < 8 << 10, "\(size)")
+        }
+        let short = ServiceError.invalid("preset", String(repeating: "y", count: ServiceError.messageBytes - 7))
+        #expect(ServiceError(short.rpcError) == short)
+    }
 }

@@ -71,6 +71,7 @@ struct DecisionMessages: Sendable {
         self.finalBytes = max(self.finalBytes, offset)
         message.finalBytes = UInt64(self.finalBytes)
         self.text.release(before: self.finalBytes)
+        self.documents.release(before: self.finalBytes)
     }
 
     private mutating func append(

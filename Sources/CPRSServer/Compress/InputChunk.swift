@@ -7,10 +7,10 @@ struct InputChunk: Sendable {
     var documentID: String
 
     /// The chunk in pieces that the engine takes in one step, so that a task never computes for long without a pause.
-    func slices() -> [InputChunk] {
-        guard self.bytes.count > WireLimits.chunkBytes else { return [self] }
-        return stride(from: 0, to: self.bytes.count, by: WireLimits.chunkBytes).map { start in
-            let end = min(self.bytes.count, start + WireLimits.chunkBytes)
+    func slices(of length: Int = WireLimits.chunkBytes) -> [InputChunk] {
+        guard self.bytes.count > length else { return [self] }
+        return stride(from: 0, to: self.bytes.count, by: length).map { start in
+            let end = min(self.bytes.count, start + length)
             return InputChunk(bytes: Array(self.bytes[start..<end]), documentID: self.documentID)
         }
     }

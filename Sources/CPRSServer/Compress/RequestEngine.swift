@@ -38,6 +38,12 @@ struct RequestEngine: Sendable {
 
     /// Tokens of instruction and query.
     var promptTokens: Int { self.session.summary.promptTokens }
+    /// Bytes that the engine takes in one step: fewer where regexes make each of them costly.
+    var stepBytes: Int {
+        // Some fifty milliseconds on the machine of README.md, and at most three steps per state and byte.
+        let steps = 1 << 25
+        return min(WireLimits.chunkBytes, max(256, steps / max(1, 3 * self.session.patternStates)))
+    }
     /// Bytes taken so far.
     var inputBytes: Int { self.messages.text.count }
 

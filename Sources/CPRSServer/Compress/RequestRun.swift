@@ -19,6 +19,8 @@ struct RequestRun {
     let maxContextBytes: Int?
     let deadline: Duration?
     let isPartial: Bool
+    /// Shared by all requests, for steps that take long.
+    let turns: Turns
     var engine: RequestEngine
     var recording: Recording?
 
@@ -34,7 +36,7 @@ struct RequestRun {
     }
 
     init(
-        engine: RequestEngine, plan: RequestPlan, limits: ServiceLimits, recording: Recording?,
+        engine: RequestEngine, plan: RequestPlan, limits: ServiceLimits, recording: Recording?, turns: Turns,
         nextChunk: @escaping @Sendable () async throws -> InputChunk?,
         score: @escaping @Sendable (SessionWindow) async throws -> CriticOutput,
         onFirstDecision: @escaping (Duration) -> Void,
@@ -42,6 +44,7 @@ struct RequestRun {
     ) {
         self.engine = engine
         self.recording = recording
+        self.turns = turns
         self.nextChunk = nextChunk
         self.score = score
         self.onFirstDecision = onFirstDecision
@@ -76,7 +79,7 @@ struct RequestRun {
         switch event {
         case .chunk(let chunk?):
             self.isReading = false
-            self.waiting = chunk.slices().reversed()
+            self.waiting = chunk.slices(of: self.engine.stepBytes).reversed()
         case .chunk(nil):
             self.isReading = false
             self.inputEnded = true
@@ -102,7 +105,7 @@ struct RequestRun {
             if let window = self.engine.nextWindow() {
                 self.submit(window, &group)
             } else if let chunk = self.waiting.popLast() {
-                try self.append(chunk)
+                try await self.append(chunk)
                 // Others may compute too.
                 await Task.yield()
             } else if self.inputEnded, !self.engine.inputHasEnded {
@@ -118,14 +121,21 @@ struct RequestRun {
         if self.waiting.isEmpty { self.readNext(&group) }
     }
 
-    private mutating func append(_ chunk: InputChunk) throws {
+    private mutating func append(_ chunk: InputChunk) async throws {
         if let most = self.maxContextBytes, self.engine.inputBytes + chunk.bytes.count > most {
             var error = ServiceError(
                 .contextTooLarge, "the context is longer than the \(most) bytes that this server takes")
             error.limit = most
             throw error
         }
-        try self.engine.append(chunk)
+        if self.engine.stepBytes < WireLimits.chunkBytes {
+            await self.turns.take()
+            defer { self.turns.give() }
+            try Task.checkCancellation()
+            try self.engine.append(chunk)
+        } else {
+            try self.engine.append(chunk)
+        }
         self.recording?.append(chunk)
     }
 

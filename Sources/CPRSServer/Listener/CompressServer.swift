@@ -11,6 +11,8 @@ package final class CompressServer: Sendable {
     package let service: CompressService
     /// Whether it says that it serves; set by whoever knows that the model does.
     package let health: HealthService
+    /// Who may hold how many connections.
+    package let connections: PeerGate
     private let socket: ListeningSocket
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
     /// Ends `run` so long after, without waiting for anybody.
@@ -28,18 +30,20 @@ package final class CompressServer: Sendable {
     /// - Parameters:
     ///   - socket: taken over; closed when `run` returns.
     ///   - access: checked when a connection is accepted; others are closed at once.
+    ///   - connections: asked next; a connection too many is closed at once, too.
     ///   - eventLoops: threads that move bytes.
     /// - Throws: `internal` if the built-in descriptors do not parse.
     package init(
         socket: ListeningSocket, service: CompressService, health: HealthService = HealthService(),
-        access: AccessRule = .everybody, eventLoops: Int = 1
+        access: AccessRule = .everybody, connections: PeerGate = .connections(), eventLoops: Int = 1
     ) throws(CPRSError) {
+        self.connections = connections
         self.socket = socket
         self.service = service
         self.health = health
         let transport = HTTP2ServerTransport.Posix(
             listeningSocketDescriptor: Int(socket.descriptor), transportSecurity: .plaintext,
-            config: Self.transportConfiguration(service.limits, access),
+            config: Self.transportConfiguration(service.limits, access, connections),
             eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: eventLoops))
         self.server = GRPCServer(transport: transport, services: [service, health, try ReflectionService()])
     }
@@ -94,40 +98,55 @@ package final class CompressServer: Sendable {
     }
 
     private static func transportConfiguration(
-        _ limits: ServiceLimits, _ access: AccessRule
+        _ limits: ServiceLimits, _ access: AccessRule, _ connections: PeerGate
     ) -> HTTP2ServerTransport.Posix.Config {
         var config = HTTP2ServerTransport.Posix.Config.defaults
         // `MessageSizeHandler` refuses longer ones first; this bounds what a compressed one may grow to.
         config.rpc.maxRequestPayloadSize = limits.maxMessageBytes + Self.messageOverheadBytes
         config.http2.targetWindowSize = Self.streamWindowBytes
         config.http2.maxFrameSize = Self.frameBytes
-        // Well above what the gate admits: callers beyond it should hear that they are too many, not wait unheard.
-        config.http2.maxConcurrentStreams = 4 * limits.maxStreamsPerUser
+        let streams = PeerGate.streams(limits)
+        config.http2.maxConcurrentStreams = streams.perUser
         // A decision is worth more now than with others in a tenth of a millisecond.
         config.connection.flushCoalescing = nil
         config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let peer = try PeerLookup.credentials(of: channel)
-                guard access.allows(peer) else {
-                    // An error alone leaves the connection open and unserved, to be held by its peer for ever.
-                    channel.close(promise: nil)
-                    throw CPRSError(code: .invalidArgument, message: "user \(peer.userID) may not connect")
-                }
-            }
+            channel.eventLoop.makeCompletedFuture { try Self.admit(channel, access, connections) }
         }
         config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { stream in
             stream.eventLoop.makeCompletedFuture {
                 guard let connection = stream.parent else {
                     throw CPRSError(code: .internal, message: "a stream without a connection has no peer")
                 }
-                let peer = try PeerLookup.credentials(of: connection)
+                let userID = try PeerLookup.credentials(of: connection).userID
+                guard streams.enter(userID) else {
+                    throw CPRSError(code: .overloaded, message: "no more streams for user \(userID)")
+                }
+                stream.closeFuture.whenComplete { _ in streams.leave(userID) }
                 try stream.pipeline.syncOperations.addHandlers(
-                    PeerIdentityHandler(userID: peer.userID),
+                    PeerIdentityHandler(userID: userID),
                     MessageSizeHandler(
                         maxBytes: limits.maxMessageBytes, toleranceBytes: Self.messageOverheadBytes),
                     position: .first)
             }
         }
         return config
+    }
+
+    /// - Throws: if this peer may not connect, or has connected too often; the connection is closed.
+    private static func admit(_ channel: any Channel, _ access: AccessRule, _ connections: PeerGate) throws {
+        do {
+            let peer = try PeerLookup.credentials(of: channel)
+            guard access.allows(peer) else {
+                throw CPRSError(code: .invalidArgument, message: "user \(peer.userID) may not connect")
+            }
+            guard connections.enter(peer.userID) else {
+                throw CPRSError(code: .overloaded, message: "no more connections for user \(peer.userID)")
+            }
+            channel.closeFuture.whenComplete { _ in connections.leave(peer.userID) }
+        } catch {
+            // An error alone leaves the connection open and unserved, to be held by its peer for ever.
+            channel.close(promise: nil)
+            throw error
+        }
     }
 }

@@ -15,6 +15,8 @@ struct Recording: Sendable {
     let lexicon: Lexicon?
     let modelInfo: Cprs_V1_ModelInfo
     private let maxBytes: Int
+    /// What a chunk takes beside its bytes and its name: headers of two allocations, and its place in the list.
+    private static let chunkOverheadBytes = 128
     /// Chunks as they came.
     private(set) var chunks: [InputChunk] = []
     /// By window index; nil where the scores are not there yet.
@@ -34,12 +36,14 @@ struct Recording: Sendable {
     }
 
     mutating func append(_ chunk: InputChunk) {
-        self.grow(by: chunk.bytes.count)
-        guard self.isComplete else { return }
         // Tiny chunks are joined, so that their overhead stays small beside their text.
-        if let last = self.chunks.last, chunk.documentID.isEmpty || chunk.documentID == last.documentID,
-            last.bytes.count < 1 << 14
-        {
+        let isJoined = self.chunks.last.map { last in
+            (chunk.documentID.isEmpty || chunk.documentID == last.documentID) && last.bytes.count < 1 << 14
+        }
+        let overhead = isJoined == true ? 0 : Self.chunkOverheadBytes + chunk.documentID.utf8.count
+        self.grow(by: chunk.bytes.count + overhead)
+        guard self.isComplete else { return }
+        if isJoined == true {
             self.chunks[self.chunks.count - 1].bytes += chunk.bytes
         } else {
             self.chunks.append(chunk)

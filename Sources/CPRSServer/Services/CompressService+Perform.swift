@@ -51,7 +51,8 @@ extension CompressService {
         // The run ends before this function does, so what it captures need not escape.
         try await withoutActuallyEscaping(send) { send in
             var run = RequestRun(
-                engine: engine, plan: plan, limits: self.limits, recording: recording, nextChunk: source.nextChunk,
+                engine: engine, plan: plan, limits: self.limits, recording: recording, turns: self.turns,
+                nextChunk: source.nextChunk,
                 score: { try await source.score($0, name.client) },
                 onFirstDecision: { self.observer.record(.firstDecision(name, after: $0)) },
                 send: { message in try await send(.with { $0.decisions = message }) })

@@ -7,9 +7,11 @@ package import GRPCCore
 /// The compressor's RPCs over a scoring seam.
 package final class CompressService: Sendable {
     let models: any ModelProviding
-    let limits: ServiceLimits
+    package let limits: ServiceLimits
     let observer: any ServiceObserver
     let store: RecutStore
+    /// For the costly steps of all requests.
+    let turns = Turns()
     /// Who may start a request.
     package let gate: AdmissionGate
     private let began = ContinuousClock.now

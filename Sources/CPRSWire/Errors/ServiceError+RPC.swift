@@ -11,17 +11,32 @@ extension ServiceError {
         var details: [ErrorDetails] = [
             .errorInfo(reason: self.reason.rawValue, domain: Self.domain, metadata: self.figures)
         ]
+        let message = self.shortMessage
         if let field = self.field, self.reason != .budgetTooSmall {
-            details.append(.badRequest(violations: [.init(field: field, description: self.message)]))
+            details.append(.badRequest(violations: [.init(field: field, description: message)]))
         }
         if self.reason == .budgetTooSmall {
             details.append(
                 .preconditionFailure(violations: [
-                    .init(type: self.reason.rawValue, subject: self.field ?? "", description: self.message)
+                    .init(type: self.reason.rawValue, subject: self.field ?? "", description: message)
                 ]))
         }
         if let delay = self.retryAfter { details.append(.retryInfo(delay: delay)) }
-        return RPCError(GoogleRPCStatus(code: self.reason.code, message: self.message, details: details))
+        return RPCError(GoogleRPCStatus(code: self.reason.code, message: message, details: details))
+    }
+
+    /// Bytes of a message, at most. It travels twice in the trailers, once in base64 and once with each byte of three, and
+    /// clients refuse trailers of more than 8 KiB.
+    package static let messageBytes = 1024
+
+    /// The message, which may quote what the caller sent, in a length that every client takes.
+    private var shortMessage: String {
+        guard self.message.utf8.count > Self.messageBytes else { return self.message }
+        var end = self.message.utf8.index(self.message.startIndex, offsetBy: Self.messageBytes - 3)
+        while String.Index(end, within: self.message.unicodeScalars) == nil {
+            end = self.message.utf8.index(before: end)
+        }
+        return self.message[..<end] + "…"
     }
 
     /// Reads the error that a call ended with; without our details, what its code alone says.

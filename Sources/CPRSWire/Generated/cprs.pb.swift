@@ -310,8 +310,8 @@ package nonisolated struct Cprs_V1_Begin: @unchecked Sendable {
     set {_uniqueStorage()._query = newValue}
   }
 
-  /// Category words that scores are multiplied by; "outside" is never chosen. They must differ. Default: the preset's, or
-  /// those in the instruction's tagging rules.
+  /// Category words that scores are multiplied by; "outside" is never chosen. At most 1024 of at most 256 bytes, which
+  /// must differ. Default: the preset's, or those in the instruction's tagging rules.
   package var tags: [String] {
     get {_storage._tags}
     set {_uniqueStorage()._tags = newValue}
@@ -351,7 +351,7 @@ package nonisolated struct Cprs_V1_Begin: @unchecked Sendable {
     set {_uniqueStorage()._requestClass = newValue}
   }
 
-  /// The caller's name for this request, repeated in Accepted and in the server's log; at most 128 bytes.
+  /// The caller's name for this request, repeated in Accepted; at most 128 bytes.
   package var clientRequestID: String {
     get {_storage._clientRequestID}
     set {_uniqueStorage()._clientRequestID = newValue}

@@ -12,6 +12,10 @@ extension Cprs_V1_Begin {
             throw .invalid("instruction", "must not be empty; leave it unset for preset 'fact'")
         }
         try Self.validate(list: self.tags, "tags")
+        for (index, tag) in self.tags.enumerated() where tag.utf8.count > WireLimits.maxTagBytes {
+            throw .invalid(
+                "tags", "must have at most \(WireLimits.maxTagBytes) bytes each (entry \(index) has \(tag.utf8.count))")
+        }
         if Set(self.tags).count != self.tags.count { throw .invalid("tags", "must differ (got \(self.tags))") }
         if case .UNRECOGNIZED(let value) = self.deadlinePolicy {
             throw .invalid("deadline_policy", "must be one of FAIL (1), PARTIAL (2) (got \(value))")

@@ -27,6 +27,10 @@ struct LineLogHandler: LogHandler {
         let message = "\(event.message)".split(whereSeparator: \.isNewline).joined(separator: " ") + fields
         let prefix = self.isForJournal ? "<\(Self.priority(event.level))>" : "\(Self.time()) \(event.level) "
         let line = prefix + message + "\n"
+        // Requests must not wait for whoever reads the log. A pipe that can be written takes a line as a whole; one that
+        // nobody empties loses lines.
+        var output = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        guard poll(&output, 1, 0) == 1 else { return }
         // One write for a whole line, so that lines of several threads do not mix.
         _ = write(STDERR_FILENO, line, line.utf8.count)
     }

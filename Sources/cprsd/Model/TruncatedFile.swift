@@ -1,0 +1,30 @@
+internal import Glibc
+
+/// What happens when a model's file turns out to be shorter than it was when it was mapped.
+///
+/// Nothing can be computed from pages that are gone, in no request, so the process ends: with a line that says why, and an
+/// exit code by which a service manager knows that starting again may help.
+enum TruncatedFile {
+    /// After sysexits.h: `EX_IOERR`.
+    static var exitCode: Int32 { 74 }
+    /// `si_code` of an access beyond a mapped file's end; `BUS_ADRERR` of asm-generic/siginfo.h.
+    private static var beyondEnd: Int32 { 2 }
+
+    /// Catches SIGBUS from now on. Other reasons for it end the process as before.
+    static func exitWhenFound() {
+        var action = sigaction()
+        action.__sigaction_handler.sa_sigaction = { _, information, _ in
+            // Only what signal-safety(7) allows: no allocation, no lock. The handler is gone by now, so returning repeats the
+            // access under the default action.
+            guard information?.pointee.si_code == TruncatedFile.beyondEnd else { return }
+            let line: StaticString = """
+                cprsd: a file of the model was truncated while it was in use, ending; replace a model by renaming a new one \
+                over it\n
+                """
+            _ = write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
+            _exit(TruncatedFile.exitCode)
+        }
+        action.sa_flags = SA_SIGINFO | Int32(bitPattern: UInt32(SA_RESETHAND))
+        sigaction(SIGBUS, &action, nil)
+    }
+}
