@@ -163,6 +163,18 @@ let package = Package(
         .target(
             name: "CPRSTestSupport", dependencies: ["CPRSCore"], path: "Tests/CPRSTestSupport",
             swiftSettings: swiftSettings),
+        // What must hold for any bytes: replayed by CPRSFuzzTests, searched by Tests/Fuzz/run.sh.
+        .target(
+            name: "CPRSFuzzTargets",
+            dependencies: [
+                "CPRSCore", "CPRSJSON", "CPRSTokenizer", "CPRSTensors", "CPRSModel", "CPRSSegmentation", "CPRSPatterns",
+                "CPRSEngine", "CPRSRuntime", "CPRSTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            path: "Tests/Fuzz/Targets", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "CPRSFuzzTests", dependencies: ["CPRSFuzzTargets", "CPRSTestSupport"], path: "Tests/Fuzz/Replay",
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "CPRSCoreTests",
             dependencies: ["CPRSCore"],

@@ -170,7 +170,10 @@ static cprs_status compress(
         if (end != 0 && now + delay_ms * 1000000u >= end) return status;
         struct timespec pause = {(time_t)(delay_ms / 1000), (long)(delay_ms % 1000) * 1000000};
         nanosleep(&pause, NULL);
-        if (end != 0) plain.timeout_ms = (uint32_t)((end - cprs_now_ns()) / 1000000u) + 1;
+        now = cprs_now_ns();
+        // The pause may have taken longer than it was asked to.
+        if (end != 0 && now >= end) return status;
+        if (end != 0) plain.timeout_ms = (uint32_t)((end - now) / 1000000u) + 1;
         delay_ms *= 2;
     }
 }

@@ -148,8 +148,8 @@ private struct ReferenceText {
             guard Self.isStripped(self.bytes.span.scalar(at: last).value) else { break }
             upper = last
         }
-        let stripped = Array(self.bytes[lower..<upper])
-        guard lower < upper, !Self.isPunctuation(stripped) else { return nil }
+        // In text that is not UTF-8 a character may seem to reach beyond the end.
+        guard lower < upper, !Self.isPunctuation(Array(self.bytes[lower..<upper])) else { return nil }
         return ReferenceSpan(bytes: start..<end, strippedBytes: lower..<upper)
     }
 

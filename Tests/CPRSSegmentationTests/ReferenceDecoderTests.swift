@@ -36,6 +36,15 @@ internal import Testing
         #expect(found("OOOOOBI", 0) == [ReferenceSpan(bytes: 12..<18, strippedBytes: 12..<18)])
     }
 
+    @Test("text that is not UTF-8 does not trap, though a character seems to reach beyond the span")
+    func damagedText() {
+        // By its first byte and the low bits of the next two, U+3000: white space of three bytes.
+        let spans = ReferenceDecoder.spans(
+            text: [0xE3, 0x40, 0x00], tokens: [0..<1, 1..<3], labels: [.begin, .outside], minSpanTokens: 0,
+            wholeSentences: false)
+        #expect(spans.isEmpty)
+    }
+
     @Test("whole sentences grow to the ends of sentences, and one character short at the end of the context")
     func grownSpans() {
         let text = Array("A b. C d e. F g".utf8)

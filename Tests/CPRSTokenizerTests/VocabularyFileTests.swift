@@ -117,6 +117,15 @@ struct VocabularyFileTests {
         }
     }
 
+    @Test("more merges than the file's size suggests are all read")
+    func readsDenseMerges() throws {
+        let letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTU".map { String($0) }
+        let tokenizer = TinyTokenizer(merges: letters.flatMap { left in letters.map { (left, $0) } })
+        // A merge takes 19 bytes here; the file used to be taken to hold one for each 36.
+        let tokens = try tokenizer.load().encode(Array("abUUTA".utf8), specialTokens: .text)
+        #expect(tokens.map(\.bytes) == [0..<2, 2..<4, 4..<6])
+    }
+
     @Test("a missing merges list is refused")
     func refusesMissingMerges() throws {
         let folder = TemporaryFolder()

@@ -24,6 +24,7 @@ struct MergeTable: Sendable {
     /// How many merges there are.
     private(set) var count = 0
 
+    /// - Parameter capacity: at least as many merges as will be appended; the table does not grow.
     init(capacity: Int, storage: TableStorage) {
         let slots = Self.powerOfTwo(atLeast: capacity * 3 / 2 + 16)
         self.slots = storage.table(repeating: Self.empty, count: slots)

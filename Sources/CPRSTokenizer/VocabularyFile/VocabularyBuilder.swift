@@ -4,8 +4,6 @@ internal import CPRSCore
 struct VocabularyBuilder {
     private let name: String
     private var index: TokenIndex
-    private let storage = TableStorage()
-    private var merges: MergeTable
     private var mergeList: [VocabularyFile.Merge] = []
     private var addedTokens: [VocabularyFile.AddedToken] = []
     private let alphabet = ByteAlphabet()
@@ -16,7 +14,6 @@ struct VocabularyBuilder {
     init(name: String, capacity: Int) {
         self.name = name
         self.index = TokenIndex(capacity: capacity)
-        self.merges = MergeTable(capacity: capacity, storage: self.storage)
         self.mergeList.reserveCapacity(capacity)
     }
 
@@ -126,7 +123,7 @@ extension VocabularyBuilder {
     ) throws(CPRSError) {
         let rank = self.mergeList.count
         switch lookup {
-        case .found(let merge): try self.addMerge(merge)
+        case .found(let merge): self.mergeList.append(merge)
         case .unknownLeft: throw self.failure("merge \(rank): \(Self.quoted(left())) is not in the vocabulary")
         case .unknownRight: throw self.failure("merge \(rank): \(Self.quoted(right())) is not in the vocabulary")
         case .unknownResult:
@@ -134,12 +131,14 @@ extension VocabularyBuilder {
         }
     }
 
-    private mutating func addMerge(_ merge: VocabularyFile.Merge) throws(CPRSError) {
-        guard self.merges.append(merge.left, merge.right, result: merge.result) else {
-            let rank = self.merges.rank(merge.left, merge.right)
-            throw self.failure("merge \(self.mergeList.count) repeats merge \(rank)")
+    /// The merges as a table, made when all are known: it does not grow.
+    private func mergeTable(_ storage: TableStorage) throws(CPRSError) -> MergeTable {
+        var table = MergeTable(capacity: self.mergeList.count, storage: storage)
+        for (rank, merge) in self.mergeList.enumerated()
+        where !table.append(merge.left, merge.right, result: merge.result) {
+            throw self.failure("merge \(rank) repeats merge \(table.rank(merge.left, merge.right))")
         }
-        self.mergeList.append(merge)
+        return table
     }
 }
 
@@ -180,6 +179,8 @@ extension VocabularyBuilder {
             }
             byteTokens.append(token)
         }
+        let storage = TableStorage()
+        let merges = try self.mergeTable(storage)
         var text: [UInt8] = []
         text.reserveCapacity(self.index.text.count)
         var starts = [0]
@@ -190,7 +191,7 @@ extension VocabularyBuilder {
             starts.append(text.count)
         }
         return VocabularyFile(
-            name: self.name, text: text, starts: starts, byteTokens: byteTokens, merges: self.merges,
-            mergeList: self.mergeList, storage: self.storage, addedTokens: self.addedTokens, isNormalized: isNormalized)
+            name: self.name, text: text, starts: starts, byteTokens: byteTokens, merges: merges,
+            mergeList: self.mergeList, storage: storage, addedTokens: self.addedTokens, isNormalized: isNormalized)
     }
 }
