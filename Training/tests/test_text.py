@@ -80,5 +80,5 @@ def test_gold_spans_of_made_items_are_the_statements(family):
 def test_made_questions_have_gold_statements(task):
     maker = Maker(random.Random(2), ["lamp", "river"], ["green", "old"])
     for _ in range(50):
-        made = maker.make(task)
+        made = maker.make(task, 200)
         assert made.task == task and any(is_gold for _, is_gold in made.statements)
