@@ -8,7 +8,7 @@ from .critic import OUTSIDE
 from .evaluate import gold_sentences, label_logits, sentence_tokens
 
 # Families whose questions name something of their own: with another item's question, the text holds no evidence.
-QUESTION_OF_ITS_OWN = ("squad", "hotpot", "selqa", "zh", "ja", "needle", "pair")
+QUESTION_OF_ITS_OWN = ("squad", "hotpot", "selqa", "zh", "ja", "needle", "pair", "twins", "twin_ids", "records")
 THRESHOLDS = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
 NO_EVIDENCE_SHARE = 0.01
 BINS = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

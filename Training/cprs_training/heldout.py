@@ -18,8 +18,10 @@ QUESTION_FAMILIES = {
     "zh": ("cmrc2018", "zh"),
     "ja": ("jaquad", "ja"),
 }
-SYNTHETIC_FAMILIES = ("needle", "passkey", "pair", "chain")
-FAMILIES = (*QUESTION_FAMILIES, "cuad", *SYNTHETIC_FAMILIES)
+SYNTHETIC_FAMILIES = ("needle", "passkey", "pair", "chain", "two_chains")
+# Texts of nothing but statements that differ in their keys and values.
+TWIN_FAMILIES = ("twins", "twin_ids", "records")
+FAMILIES = (*QUESTION_FAMILIES, "cuad", *SYNTHETIC_FAMILIES, *TWIN_FAMILIES)
 
 
 @dataclass
@@ -33,14 +35,16 @@ class Item:
 
 
 def build(corpus_folder, per_family, families=FAMILIES, seed=7):
-    """`per_family`: number of items for each family name."""
+    """`per_family`: number of items for each family name; none for a family it lacks."""
     items = []
-    for family in families:
+    for family in (name for name in families if per_family.get(name)):
         rng = random.Random(f"{seed}-{family}")
         if family in QUESTION_FAMILIES:
             items += question_items(corpus_folder, family, per_family[family], rng)
         elif family == "cuad":
             items += contract_items(corpus_folder, per_family[family], rng)
+        elif family in TWIN_FAMILIES:
+            items += [twin_item(corpus_folder, family, rng) for _ in range(per_family[family])]
         else:
             items += synthetic_items(corpus_folder, family, per_family[family], rng)
     return items
@@ -109,6 +113,23 @@ def synthetic_items(corpus_folder, family, count, rng, split="eval"):
     return items
 
 
+def twin_item(corpus_folder, family, rng):
+    words = corpus.word_list(corpus_folder, "nouns"), corpus.word_list(corpus_folder, "adjectives")
+    name = (lambda: key(rng, words)) if family == "twins" else (lambda: identifier(rng))
+    statement, query = TWINS[family]
+    lines, length = {}, 0
+    while length < HAYSTACK_CHARACTERS["en"]:
+        new, value = name(), str(rng.randrange(10**5, 10**6)) if family == "twins" else identifier(rng)
+        if new not in lines:
+            lines[new] = statement.format(key=new, value=value) + "\n"
+            length += len(lines[new])
+    asked = rng.choice(list(lines))
+    text = "".join(lines.values())
+    start = text.index(lines[asked])
+    gold = [(start, start + len(lines[asked]))]
+    return Item(family, "pair" if family == "records" else "needle", "en", query.format(key=asked), text, gold)
+
+
 def insert(rng, haystack, statements):
     """Puts [(text, is gold)] at random sentence starts -> (text, gold character spans)."""
     starts = [start for start, _ in corpus.sentence_ranges(haystack)]
@@ -128,6 +149,10 @@ def key(rng, words):
     return f"{rng.choice(words[1])}-{rng.choice(words[0])}"
 
 
+def identifier(rng):
+    return "-".join("".join(rng.choices("0123456789abcdef", k=n)) for n in (8, 4, 4, 12))
+
+
 def make_needles(rng, words):
     keys = [key(rng, words) for _ in range(4)]
     values = [str(rng.randrange(10**6, 10**7)) for _ in keys]
@@ -141,10 +166,7 @@ def make_passkey(rng, words):
 
 
 def make_pairs(rng, words):
-    def identifier():
-        return "-".join("".join(rng.choices("0123456789abcdef", k=n)) for n in (8, 4, 4, 12))
-
-    pairs = [(identifier(), identifier()) for _ in range(8)]
+    pairs = [(identifier(rng), identifier(rng)) for _ in range(8)]
     lines = [(f'"{k}": "{v}",', index == 0) for index, (k, v) in enumerate(pairs)]
     return f'Which value is stored under the key "{pairs[0][0]}"?', lines
 
@@ -157,5 +179,16 @@ def make_chain(rng, words):
     return f"Name every variable whose value is {value}.", lines
 
 
-MAKERS = {"needle": make_needles, "passkey": make_passkey, "pair": make_pairs, "chain": make_chain}
-TASK_OF = {"needle": "needle", "passkey": "needle", "pair": "pair", "chain": "chain"}
+def make_two_chains(rng, words):
+    """The second chain has another value; its assignments are not gold."""
+    query, lines = make_chain(rng, words)
+    return query, lines + [(text, False) for text, _ in make_chain(rng, words)[1]]
+
+
+TWINS = {
+    "twins": ("Shelf card: the article {key} lies under the mark {value}.", "Under which mark does the article {key} lie?"),
+    "twin_ids": ("Shelf card: the article {key} lies under the mark {value}.", "Under which mark does the article {key} lie?"),
+    "records": ("{key};{value}", "Which value stands beside {key}?"),
+}
+MAKERS = {"needle": make_needles, "passkey": make_passkey, "pair": make_pairs, "chain": make_chain, "two_chains": make_two_chains}
+TASK_OF = {"needle": "needle", "passkey": "needle", "pair": "pair", "chain": "chain", "two_chains": "chain"}

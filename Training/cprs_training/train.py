@@ -50,7 +50,11 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.parameter_groups(), betas=(0.9, 0.98), weight_decay=0.0, fused=True)
         self.step, self.tokens = checkpoint.get("step", 0), checkpoint.get("tokens", 0)
         if "optimizer" in checkpoint:
+            peaks = [group["peak"] for group in self.optimizer.param_groups]
             self.optimizer.load_state_dict(checkpoint["optimizer"])
+            # The state brings the rates it was trained with; the configuration's hold.
+            for group, peak in zip(self.optimizer.param_groups, peaks):
+                group["peak"] = peak
             self.average.weights, self.average.steps = checkpoint["average"], self.step
         tags = [*TAGS, OUTSIDE_TAG]
         self.tag_ids = torch.tensor([tag_id(tokenizer, tag) for tag in tags])

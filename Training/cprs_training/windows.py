@@ -16,7 +16,7 @@ IGNORED = -100
 class WindowMaker:
     """Windows of any length from one seeded stream of random choices.
 
-    settings: "tasks" {task: weight}, "evidence": share of windows that hold evidence,
+    settings: "tasks" {task: weight}, "evidence": share of windows that hold evidence, "made_evidence" that of made-up ones,
     "sources" {file: weight}: how often a question file is drawn compared with its number of questions.
     """
 
@@ -32,6 +32,7 @@ class WindowMaker:
             self.by_title[document.source, document.title].append(index)
             if document.source.startswith("haystack/"):
                 self.plain.append(index)
+        self.plain_sources = sorted({dataset.documents[index].source for index in self.plain})
         self.questions, self.weights = defaultdict(lambda: defaultdict(list)), {}
         for question in dataset.questions:
             if question.spans:
@@ -157,33 +158,51 @@ class WindowMaker:
         return ids, np.full(len(ids), OUTSIDE)
 
     def made_window(self, task, length):
-        """A plain text with statements between its sentences; without evidence, the gold statements are left out."""
+        """Statements between the sentences of a plain text, or alone; without evidence, the gold statements are left out."""
         rng = self.rng
-        made = self.maker.make(task)
-        document = self.dataset.documents[rng.choice(self.plain)]
+        made = self.maker.make(task, length - 70)
+        # Every source of plain text counts alike, whatever the number of its documents.
+        document = self.dataset.documents[rng.choice(self.by_source[rng.choice(self.plain_sources)])]
         statements = made.statements
-        if rng.random() > self.settings["evidence"]:
+        if rng.random() > self.settings["made_evidence"]:
             statements = [statement for statement in statements if not statement[1]]
         lines = []
         for text, is_gold in statements:
-            ids = np.array(self.tokenizer.encode(text + "\n").ids, np.int32)
-            spans = [(0, len(ids) - 1)] if is_gold else []
+            encoding = self.tokenizer.encode(text + made.joint)
+            ids = np.array(encoding.ids, np.int32)
+            spans = [(0, sum(start < len(text) for start, _ in encoding.offsets))] if is_gold else []
             lines.append((ids, span_labels(len(ids), spans)))
-        rng.shuffle(lines)
-        dense = rng.random() < (0.5 if task == "pair" else 0.1)
+        if not made.ordered:
+            rng.shuffle(lines)
         room = max(0, length - 70 - sum(len(ids) for ids, _ in lines))
-        segments, first = [], rng.randrange(len(document.sentences) - 1)
-        used = 0
-        while used < room and first + 1 < len(document.sentences) and not dense:
-            start, end = document.sentence(first)
-            segments.append((document.ids[start:end], np.full(end - start, OUTSIDE)))
-            used, first = used + end - start, first + 1
-        for line in lines:
-            segments.insert(rng.randint(0, len(segments)), line)
+        segments = [] if made.alone else self.sentences(document, room, made.repetitive)
+        places = [rng.randint(0, len(segments)) for _ in lines]
+        for place, line in sorted(zip(places, reversed(lines)), key=lambda pair: pair[0], reverse=True):
+            segments.insert(place, line)
         if not segments:
             newline = np.array(self.newlines[0], np.int32)
             segments = [(newline, np.full(len(newline), OUTSIDE))]
         return made.query, document.lang, segments
+
+    def sentences(self, document, room, repetitive):
+        """[(ids, labels)] of consecutive sentences within `room` tokens, or of a few lines over and over."""
+        first, segments, used = self.rng.randrange(len(document.sentences) - 1), [], 0
+        last = len(document.sentences) - 1
+        if repetitive:
+            last = min(last, first + self.rng.randrange(1, 5))
+        index = first
+        while used < room:
+            start, end = document.sentence(index)
+            ids = document.ids[start:end]
+            if repetitive:
+                ids = np.concatenate([ids, np.array(self.newlines[0], np.int32)])
+            segments.append((ids, np.full(len(ids), OUTSIDE)))
+            used, index = used + len(ids), index + 1
+            if index == last:
+                if not repetitive:
+                    break
+                index = first
+        return segments
 
 
 def span_labels(length, spans):

@@ -7,8 +7,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 from cprs_training import corpus, evaluate, heldout, prompts, windows
 from cprs_training.critic import BEGIN, END, INSIDE, OUTSIDE
-from cprs_training.dataset import token_spans, tokenized
-from cprs_training.synthetic import Maker
+from cprs_training.dataset import Dataset, token_spans, tokenized
+from cprs_training.synthetic import Made, Maker
 from cprs_training.tokenizer import SPECIAL_TOKENS
 
 
@@ -76,9 +76,42 @@ def test_gold_spans_of_made_items_are_the_statements(family):
     assert sorted(text[start:end] for start, end in gold) == gold_texts
 
 
+@pytest.mark.parametrize("family", heldout.TWIN_FAMILIES)
+def test_only_the_asked_statement_of_a_twin_item_is_gold(tmp_path, family):
+    (tmp_path / "train").mkdir()
+    for name in ("nouns", "adjectives"):
+        (tmp_path / "train" / f"wordlist_{name}.txt").write_text("\n".join(f"{name}{index}" for index in range(100, 140)))
+    item = heldout.twin_item(tmp_path, family, random.Random(3))
+    ((start, end),) = item.gold
+    statement = item.text[start:end]
+    key = next(word for word in item.query.rstrip("?").split() if word in statement and ("-" in word))
+    assert statement.endswith("\n") and item.text.count(key) == 1 and item.text.count("\n") > 50
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_made_window_labels_exactly_its_gold_statement(tokenizer, alone):
+    document = tokenized(tokenizer, "A plain sentence. Another one.\n" * 20, "haystack/plain", "en", "")[0]
+    settings = {"evidence": 1.0, "made_evidence": 1.0, "tasks": {"needle": 1.0}, "sources": {}}
+    maker = windows.WindowMaker(tokenizer, Dataset([document], [], []), ["noun"], ["odd"], settings, 4)
+    statements = [("The key fits.", True), ("The key is lost.", False)]
+    maker.maker.make = lambda task, room: Made(task, "Which key fits?", statements, alone=alone, ordered=True)
+    ids, labels, _ = maker.window(1_000)
+    gold = labels != OUTSIDE
+    gold &= labels != windows.IGNORED
+    assert tokenizer.decode(ids[gold].tolist()) == "The key fits."
+    assert (tokenizer.decode(ids.tolist()).count("plain sentence") > 5) != alone
+
+
+def test_chains_hold_parts_and_others_beside_them():
+    maker = Maker(random.Random(5), ["lamp"], ["green"])
+    made = [maker.chain(200) for _ in range(60)]
+    assert any(not is_gold for chain in made for _, is_gold in chain.statements)
+    assert any(not any(chain.query.split()[-1].strip("?.") in text for text, _ in chain.statements) for chain in made)
+
+
 @pytest.mark.parametrize("task", ["needle", "pair", "chain"])
 def test_made_questions_have_gold_statements(task):
     maker = Maker(random.Random(2), ["lamp", "river"], ["green", "old"])
     for _ in range(50):
-        made = maker.make(task)
+        made = maker.make(task, 200)
         assert made.task == task and any(is_gold for _, is_gold in made.statements)
