@@ -6,6 +6,7 @@
 # MAINTAINER is who the package says made it.
 # Needs dpkg-dev beside what install.sh needs. `apt install ./cprs_*.deb` creates the user and starts the socket.
 set -euo pipefail
+umask 022
 cd "$(dirname "$0")/.."
 
 out=$(realpath "${1:-.build}")

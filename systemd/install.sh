@@ -9,6 +9,7 @@
 # ten minutes on two cores; BIN names a folder of binaries that are built already. The binaries carry Swift's runtime;
 # the machine needs none.
 set -euo pipefail
+umask 022
 cd "$(dirname "$0")/.."
 
 prefix=${PREFIX:-/usr/local}
