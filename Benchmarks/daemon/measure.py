@@ -150,13 +150,18 @@ class PacedStream:
 
 
 def measure_long(options):
-    """One stream of a million tokens: memory, and when the first decision comes."""
+    """One stream of a million tokens: memory, and when the first decision comes.
+
+    An earlier stream, a third as long, lets the heap reach the size that streams of any length need.
+    """
     with Daemon(options.daemon, "--model", options.model) as daemon:
         channel, stub = stub_of(daemon)
         count = stub.CountTokens(pb.CountTokensRequest(text=STORY)).tokens
         window = stub.GetModelInfo(pb.GetModelInfoRequest()).model.trained_window_tokens
         window_bytes = window * len(STORY) / count
-        stream = PacedStream(STORY * -(-options.tokens // count), window_bytes)
+        copies = -(-options.tokens // count)
+        PacedStream(STORY * -(-copies // 3), window_bytes).run(stub)
+        stream = PacedStream(STORY * copies, window_bytes)
         samples, done = [], threading.Event()
 
         def sample():
@@ -171,15 +176,13 @@ def measure_long(options):
         done.set()
         sampler.join()
         channel.close()
-    # After a tenth everything that is allocated once is there.
-    steady = samples[len(samples) // 10 :]
-    growth = 100 * (max(steady) / min(steady) - 1)
+    growth = 100 * (max(samples) / min(samples) - 1)
     worth = stream.sent_at_decision / window_bytes
     name = f"{summary.input_tokens / 1e6:.2f}M tokens in one stream"
     return [
         figure(f"{name}: speed", summary.input_tokens / seconds, "tokens/s"),
-        figure(f"{name}: anonymous memory, most after a tenth", max(steady) / 1e6, "MB", digits=1),
-        figure(f"{name}: the same over the least", f"+{growth:.1f}", "%", "flat within 5", growth <= 5),
+        figure(f"{name}, after a shorter one: anonymous memory, most", max(samples) / 1e6, "MB", digits=1),
+        figure(f"{name}: the most over the least, from start to end", f"+{growth:.1f}", "%", "flat within 5", growth <= 5),
         figure(f"{name}: windows' worth sent at the first decision", worth, "", "< 2", worth < 2, 2),
     ], {"anonymous_bytes": samples, "seconds": seconds, "sent_at_decision": stream.sent_at_decision}
 
