@@ -37,7 +37,6 @@ struct CPRSD: AsyncParsableCommand {
         do {
             // A peer that goes away is an error of its request, not the end of the process.
             signal(SIGPIPE, SIG_IGN)
-            HeapPolicy.apply()
             TruncatedFile.exitWhenFound()
             let environment = Self.environment()
             let configuration = try self.daemonConfiguration(environment)

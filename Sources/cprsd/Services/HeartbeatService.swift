@@ -4,7 +4,7 @@ internal import CPRSSystemd
 internal import Logging
 internal import ServiceLifecycle
 
-/// Feeds the watchdog while work moves, keeps the status line true, and gives memory back when the work is over.
+/// Feeds the watchdog while work moves, and keeps the status line true.
 struct HeartbeatService: Service {
     let manager: ServiceManager
     /// A window that computes longer is stuck.
@@ -22,23 +22,11 @@ struct HeartbeatService: Service {
         let period = self.manager.watchdog.map { min($0 / 3, Self.statusPeriod) } ?? Self.statusPeriod
         try? await cancelWhenGracefulShutdown {
             var shown = ""
-            var trimmed = ContinuousClock.now
             while true {
                 self.beat(&shown)
-                self.trim(&trimmed)
                 try await Task.sleep(for: period, tolerance: period / 10)
             }
         }
-    }
-
-    /// Once after each time of activity, when it has been quiet for a while.
-    private func trim(_ trimmed: inout ContinuousClock.Instant) {
-        let figures = self.metrics.ledger.figures
-        guard figures.active == 0, figures.lastActivity > trimmed,
-            ContinuousClock.now - figures.lastActivity > Self.statusPeriod
-        else { return }
-        HeapPolicy.trim()
-        trimmed = .now
     }
 
     private func beat(_ shown: inout String) {
