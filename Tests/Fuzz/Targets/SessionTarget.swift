@@ -3,6 +3,7 @@ internal import CPRSEngine
 internal import CPRSRuntime
 internal import CPRSSegmentation
 internal import CPRSTestSupport
+internal import CPRSTokenizer
 
 extension FuzzTarget {
     /// A whole compression of any text with any options: refused, or spans that ascend, lie in the text and do not
@@ -35,7 +36,9 @@ extension FuzzTarget {
         if flags & 2 != 0 { request.minSpanTokens = Int(threshold & 7) }
         request.wholeSentences = flags & 4 != 0
         if flags & 8 != 0 { request.decoding = .reference }
-        if flags & 16 != 0 { request.budget = budget & 1 != 0 ? .maxTokens(Int(budget >> 1)) : .ratio(Double(budget) / 254) }
+        if flags & 16 != 0 {
+            request.budget = budget & 1 != 0 ? .maxTokens(Int(budget >> 1)) : .ratio(Double(budget) / 254)
+        }
         request.matchesWords = flags & 32 != 0
         if flags & 64 != 0 { request.tags = ["fact", "outside", "needle"] }
         if flags & 128 != 0 { request.keepLiterals = [String(decoding: input.part(until: 0), as: UTF8.self)] }
