@@ -41,8 +41,9 @@ for flag in $(pkg-config --cflags openblas 2>/dev/null || true); do swift_flags+
 # build_module NAME FOLDER: if a source is newer, or a module was built before that it may import.
 is_rebuilding=false
 build_module() {
+    # Whole paths: tests find the default model from theirs.
     local object=$build/$1.o sources
-    mapfile -t sources < <(find "$2" -name '*.swift' | sort)
+    mapfile -t sources < <(find "$PWD/$2" -name '*.swift' | sort)
     if ! $is_rebuilding && [ -e "$object" ] && [ -z "$(find "${sources[@]}" -newer "$object" -print -quit)" ]; then return; fi
     is_rebuilding=true
     echo "building $1"
