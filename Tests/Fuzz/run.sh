@@ -38,22 +38,23 @@ for module in CCryptoBoringSSL CCryptoBoringSSLShims CXKCP CXKCPShims; do
 done
 for flag in $(pkg-config --cflags openblas 2>/dev/null || true); do swift_flags+=(-Xcc "$flag"); done
 
-# build_module NAME FOLDER: only if a source, or a module built before, is newer.
+# build_module NAME FOLDER: if a source is newer, or a module was built before that it may import.
+is_rebuilding=false
 build_module() {
+    # Whole paths: tests find the default model from theirs.
     local object=$build/$1.o sources
-    mapfile -t sources < <(find "$2" -name '*.swift' | sort)
-    if [ -e "$object" ] && [ -z "$(find "$2" $build/*.swiftmodule -newer "$object" -name '*.swift*' -print -quit)" ]; then
-        return
-    fi
+    mapfile -t sources < <(find "$PWD/$2" -name '*.swift' | sort)
+    if ! $is_rebuilding && [ -e "$object" ] && [ -z "$(find "${sources[@]}" -newer "$object" -print -quit)" ]; then return; fi
+    is_rebuilding=true
     echo "building $1"
+    rm -f "$object"
     swiftc "${swift_flags[@]}" -module-name "$1" -emit-module -emit-module-path "$build/$1.swiftmodule" \
         -c "${sources[@]}" -o "$object"
-    # Modules that are built next must be newer than this one's file.
-    touch "$object"
 }
 
 build_swift() {
-    swift build -c release --product cprs >/dev/null
+    # Any build has what is imported from elsewhere.
+    [ -e $release/Modules/Crypto.swiftmodule ] || swift build -c release --product cprs >/dev/null
     # The folder that clang is in has a runtime for it, unlike another clang of the system.
     clang=$(dirname "$(readlink -f "$(command -v swiftc)")")/clang
     mkdir -p $build/kernels

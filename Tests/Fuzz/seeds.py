@@ -66,6 +66,7 @@ SEEDS = {
     ],
     "merges": [bytes([1, 6, 0, 1, 4, 2, 4, 4, 5, 0, 1, 1, 6, 5]) + bytes(range(40)), bytes([0, 3, 0, 0, 4, 4, 4, 0]) + b"\0" * 9],
     "packed-tokenizer": [b"\0", bytes([2]) + patch(3, 64 * 257, 3) + patch(5, 16, 1) + b"the hell", bytes([1]) + patch(11, 40, 1)],
+    "packed-model": [b"\0", b"\0\x40\x00\x31", b"\0\x00\x81\x39\x10\x82\x30", text(TENSORS) + b"\0\1\0\1"],
     "session": [bytes([1, 6, 50, flags, granularity, 100, budget, window]) + b"photo\0[A-Z]+\0" + TEXT * 4
                 for flags, granularity, budget, window in
                 [(0, 2, 0, 0), (32, 2, 0, 2), (148, 0, 21, 3), (8, 0, 0, 2), (88, 4, 40, 2), (1, 1, 0, 130), (67, 3, 0, 2)]],

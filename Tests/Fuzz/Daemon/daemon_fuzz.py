@@ -228,6 +228,8 @@ def conversation(seed, number):
     sent = bytearray(opening + frame(SETTINGS, 0, 0) + b"".join(frames))
     if rng.random() < 0.4:
         for _ in range(rng.choice([1, 1, 3, 20])):
+            # Everything may have been dropped.
+            sent = sent or bytearray(1)
             place = rng.randrange(len(sent))
             rng.choice([
                 lambda: sent.__setitem__(place, rng.randrange(256)),

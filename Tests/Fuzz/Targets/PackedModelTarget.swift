@@ -7,19 +7,23 @@ internal import Crypto
 extension FuzzTarget {
     /// A packed model file with any header and damaged data is refused, or computes.
     ///
-    /// The input is the header, whose digest is made right again so that what lies behind that check is reached, and after
-    /// a zero byte what to write over a sound file's data: offset (two bytes) and value (one) each.
+    /// The input is a header and a zero byte, then what to write over a sound file's data: offset (two bytes) and value
+    /// (one) each. Where the header is left out it is the sound file's, and offsets from 32,768 on lie in it. The
+    /// header's digest is made right again, so that what lies behind that check is reached.
     static let packedModel = FuzzTarget(name: "packed-model") { input in
         let sound = try soundModel.get()
         var input = FuzzInput(input)
-        var header = withRightDigest(input.part(until: 0))
-        while !(8 + header.count).isMultiple(of: SafetensorsWriter.pageBytes) { header.append(UInt8(ascii: " ")) }
+        var header = input.part(until: 0)
         var data = sound.data
+        let isSound = header.isEmpty
+        if isSound { header = sound.header }
         for _ in 0..<input.rest.count / 3 {
-            let place = input.number(bytes: 2)
-            let value = input.byte()
+            let (place, value) = (input.number(bytes: 2), input.byte())
             if place < data.count { data[place] = value }
+            if isSound, place >= 1 << 15 { header[(place - (1 << 15)) % header.count] = value }
         }
+        header = withRightDigest(header)
+        while !(8 + header.count).isMultiple(of: SafetensorsWriter.pageBytes) { header.append(UInt8(ascii: " ")) }
         let folder = InputFolder()
         let path = folder.write(safetensorsFile(header + [0] + data), to: "model.cprs")
         guard let model = try? PackedModel(path: path) else { return }
@@ -32,9 +36,6 @@ extension FuzzTarget {
         guard let output = try? critic.score(window) else { return }
         try require(output.labelLogits.count == 12, "four logits for each of three tokens: \(output.labelLogits)")
     }
-
-    /// The header of a sound file, as a seed.
-    package static func soundHeader() throws -> [UInt8] { try soundModel.get().header }
 }
 
 /// A model so small that its file has a few pages.

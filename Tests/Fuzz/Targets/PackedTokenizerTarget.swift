@@ -19,7 +19,8 @@ extension FuzzTarget {
             let tokens = try tokenizer.encode(text, specialTokens: .text)
             try require(tokens.flatMap { Array($0.bytes) } == Array(text.indices), "tokens tile the text: \(tokens)")
             try require(
-                tokens.allSatisfy { $0.id >= 0 && $0.id < tokenizer.vocabularySize }, "ids of the vocabulary: \(tokens)")
+                tokens.allSatisfy { $0.id >= 0 && $0.id < tokenizer.vocabularySize }, "ids of the vocabulary: \(tokens)"
+            )
         }
     }
 }

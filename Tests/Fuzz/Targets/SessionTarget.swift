@@ -3,6 +3,7 @@ internal import CPRSEngine
 internal import CPRSRuntime
 internal import CPRSSegmentation
 internal import CPRSTestSupport
+internal import CPRSTokenizer
 
 extension FuzzTarget {
     /// A whole compression of any text with any options: refused, or spans that ascend, lie in the text and do not
@@ -12,6 +13,8 @@ extension FuzzTarget {
         let sizes = input.chunkSizes()
         let request = Self.request(&input)
         let text = input.rest
+        // Otherwise everything would be refused, which is no violation.
+        _ = try (defaultTokenizer.get(), defaultLexicon.get())
         let whole = try Self.outcome { try Self.compress([text], request, backwards: false) }
         let streamed = try Self.outcome { try Self.compress(cut(text, by: sizes), request, backwards: true) }
         try require(whole == streamed, "\(request): whole \(whole), in chunks of \(sizes) \(streamed)")
@@ -35,7 +38,9 @@ extension FuzzTarget {
         if flags & 2 != 0 { request.minSpanTokens = Int(threshold & 7) }
         request.wholeSentences = flags & 4 != 0
         if flags & 8 != 0 { request.decoding = .reference }
-        if flags & 16 != 0 { request.budget = budget & 1 != 0 ? .maxTokens(Int(budget >> 1)) : .ratio(Double(budget) / 254) }
+        if flags & 16 != 0 {
+            request.budget = budget & 1 != 0 ? .maxTokens(Int(budget >> 1)) : .ratio(Double(budget) / 254)
+        }
         request.matchesWords = flags & 32 != 0
         if flags & 64 != 0 { request.tags = ["fact", "outside", "needle"] }
         if flags & 128 != 0 { request.keepLiterals = [String(decoding: input.part(until: 0), as: UTF8.self)] }

@@ -57,7 +57,8 @@ struct TokenizerChecks {
             // The definition takes quadratic time.
             guard piece.count <= 256 else { return }
             let ids = ReferenceEncoder.encode(Array(text[piece]), self.tokenizer)
-            try require(MergeQueueEncoder.encode(Array(text[piece]), self.tokenizer) == ids, "the merge queue at \(piece)")
+            let queued = MergeQueueEncoder.encode(Array(text[piece]), self.tokenizer)
+            try require(queued == ids, "the merge queue gives \(queued) at \(piece), by definition \(ids)")
             expected += ids
         }
         try require(tokens.map(\.id) == expected, "tokens \(tokens.map(\.id)), by definition \(expected)")

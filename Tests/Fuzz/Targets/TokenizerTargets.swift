@@ -28,7 +28,9 @@ extension FuzzTarget {
             var input = FuzzInput(input)
             var parts = (0..<4).map { _ in String(decoding: input.part(until: 0), as: UTF8.self) }
             if parts[0].isEmpty { parts[0] = "null" }
-            file = SmallTokenizer(vocabulary: parts[1], merges: parts[2], addedTokens: parts[3], normalizer: parts[0]).json
+            let small = SmallTokenizer(
+                vocabulary: parts[1], merges: parts[2], addedTokens: parts[3], normalizer: parts[0])
+            file = small.json
             text = input.rest
         }
         guard let tokenizer = try? load(file) else { return }
