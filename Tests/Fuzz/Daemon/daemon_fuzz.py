@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends a running cprsd what no client sends: HTTP/2 and protobuf, malformed in every layer, drawn from a seed.
 
-    daemon_fuzz.py CPRSD [--seconds 60] [--seed 1] [--first N] [-- DAEMON OPTIONS]
+    daemon_fuzz.py [--seconds 60] [--seed 1] [--first N] CPRSD [-- DAEMON OPTIONS]
 
 Each conversation is a connection of its own, made only from the seed and its number, so that one that does harm can be
 repeated: --seed S --first N --conversations 1. In between, and at the end, the daemon must answer a health request and
@@ -335,6 +335,7 @@ def check(process, path, expected, descriptors, number):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cprsd")
+    parser.add_argument("daemon_options", nargs="*", help="after --")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first conversation")
@@ -343,7 +344,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = folder + "/d.sock"
         log = open(folder + "/log", "wb")
-        process = subprocess.Popen([options.cprsd, "--socket", path, "--log-level", "error"], stderr=log, stdout=log)
+        process = subprocess.Popen([options.cprsd, "--socket", path, "--log-level", "error", *options.daemon_options], stderr=log, stdout=log)
         try:
             for _ in range(600):
                 if os.path.exists(path) or process.poll() is not None:
