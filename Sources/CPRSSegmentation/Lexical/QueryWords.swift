@@ -1,9 +1,10 @@
+package import CPRSCore
+
 #if canImport(Glibc)
 internal import Glibc
 #elseif canImport(Musl)
 internal import Musl
 #endif
-package import CPRSCore
 
 /// The distinct words that are looked for in a text, and how rare each is: those of the question, and those of the format
 /// that the instruction spells out, if it does.
