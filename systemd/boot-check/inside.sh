@@ -168,7 +168,6 @@ check "a text that is not UTF-8 is refused" refused_text
 journalctl --no-pager -o verbose | grep -v _CMDLINE= > /check/journal.txt
 check "the journal holds the requests" grep -q "request finished" /check/journal.txt
 check "the daemon has nothing to complain of" bash -c '! journalctl --no-pager _COMM=cprsd -p warning -o cat | grep .'
-check "no thread is refused its priority" bash -c '! grep "Failed to set thread priority" /check/journal.txt'
 check "the journal holds no user text" bash -c '! grep -iE "almeida|harbour|contract" /check/journal.txt'
 
 # ---- Removal
