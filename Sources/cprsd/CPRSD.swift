@@ -38,6 +38,7 @@ struct CPRSD: AsyncParsableCommand {
             // A peer that goes away is an error of its request, not the end of the process.
             signal(SIGPIPE, SIG_IGN)
             TruncatedFile.exitWhenFound()
+            LargeBuffers.giveBack()
             let environment = Self.environment()
             let configuration = try self.daemonConfiguration(environment)
             if self.checkConfig {

@@ -475,8 +475,8 @@ def clock_jumps(binary):
             file.write(struct.pack("<q", 0))
         environment = {"LD_PRELOAD": library, "CLOCK_SHIFT_FILE": shift_path, "WATCHDOG_USEC": "900000"}
         with Daemon(binary, environment=environment) as daemon, Probe(daemon.path) as probe:
-            begin = pb.Begin(query="Who is Irene Adler?", retain_scores=True)
-            kept = load.compress(probe.stub, load.Request(load.STORY[:3000], begin), random.Random(1))
+            request = load.Request(load.STORY[:3000], Probe.request.begin)
+            kept = load.compress(probe.stub, request, random.Random(1), retain=True)
             with Crowd(daemon.path, 2) as crowd:
                 for shift in (3600, -3600, 20 * 365 * 86400, 0):
                     with open(shift_path, "r+b") as file:
@@ -576,7 +576,7 @@ def costly_patterns(binary):
 
 @fault
 def inflating_message(binary):
-    """Compressed messages that inflate to 1 GB."""
+    """Sixteen compressed messages of 64 kB that inflate to 64 MiB each."""
     with Daemon(binary) as daemon, Probe(daemon.path) as probe:
         probe.ask()
         before = daemon.sample()["RssAnon"]

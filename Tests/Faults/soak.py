@@ -9,8 +9,9 @@ Every five seconds the daemon's memory, descriptors, threads and latencies are n
 error was not provoked, or if the anonymous memory drifts by more than 2% after the warm-up.
 
 What requests hold while they run goes up and down with them, so every few minutes the load rests: what runs is cancelled, and
-when nothing runs any more the memory is noted. The warm-up ends with the first rest after a sixth of the time; the drift is the
-median of the last third of the later rests against the median of their first third.
+when nothing runs any more the memory is noted. The warm-up ends when every request of the pool was served once, for then the
+model has seen every prompt that it keeps, and a sixth of the time is over; the drift is the median of the last third of the
+later rests against the median of their first third.
 
 As root the users are different ones, and the daemon is not root's peer alone. Needs grpcio and grpcio-tools; with matplotlib it
 also draws.
@@ -21,6 +22,7 @@ import json
 import os
 import queue
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -303,7 +305,12 @@ def soak(options, daemon, workers, pause):
     began = time.monotonic()
     active = 0.0
     rested = 0.0
+    interrupted = []
+    signal.signal(signal.SIGTERM, lambda *_: interrupted.append("ended early, by SIGTERM"))
     while active < options.minutes * 60:
+        if interrupted:
+            log.failures += interrupted
+            break
         held = pause.holds
         time.sleep(PERIOD)
         if daemon.process.poll() is not None:
@@ -322,7 +329,7 @@ def soak(options, daemon, workers, pause):
             "anonymous_kb": figures["RssAnon"], "file_kb": figures["RssFile"], "descriptors": figures["fds"],
             "threads": figures["Threads"], "requests": sum(log.kinds.values()), "failures": len(log.failures),
             "small_p50_ms": percentile(latencies, 0.5), "small_p95_ms": percentile(latencies, 0.95),
-            "rest_anonymous_kb": ""})
+            "served": len(log.served), "rest_anonymous_kb": ""})
         if active - rested >= min(REST_EVERY, options.minutes * 60 / 12):
             rested = active
             rest(options, daemon, log, active)
@@ -341,7 +348,9 @@ def verdict(options, log, requests):
     if len(log.served) < options.pool:
         passes = False
         lines.append(f"only {len(log.served)} of {options.pool} requests were served")
-    warm_seconds = options.minutes * 60 / 6
+    warm_seconds = max(
+        options.minutes * 60 / 6,
+        next((row["active_seconds"] for row in log.rows if row["served"] == options.pool), options.minutes * 60))
     rests = [kilobytes for seconds, kilobytes in log.rests if seconds >= warm_seconds]
     third = len(rests) // 3
     if third == 0:

@@ -58,7 +58,7 @@ extension HealthService: Grpc_Health_V1_Health.ServiceProtocol {
         request: ServerRequest<Grpc_Health_V1_HealthCheckRequest>, context: ServerContext
     ) async throws -> ServerResponse<Grpc_Health_V1_HealthCheckResponse> {
         guard Self.services.contains(request.message.service) else {
-            throw RPCError(code: .notFound, message: "no service '\(request.message.service)' here")
+            throw RPCError(code: .notFound, message: "no service of that name here; List says which there are")
         }
         return ServerResponse(message: Self.response(self.isServing))
     }
