@@ -351,7 +351,7 @@ package nonisolated struct Cprs_V1_Begin: @unchecked Sendable {
     set {_uniqueStorage()._requestClass = newValue}
   }
 
-  /// The caller's name for this request, repeated in Accepted; at most 128 bytes.
+  /// The caller's name for this request, repeated in Accepted and in the server's log; at most 128 bytes.
   package var clientRequestID: String {
     get {_storage._clientRequestID}
     set {_uniqueStorage()._clientRequestID = newValue}
