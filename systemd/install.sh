@@ -34,13 +34,7 @@ for program in cprs cprsd; do
     chmod 755 "$root/bin/$program"
 done
 
-# As a packed file, which opens at once and is shared by all processes.
-model=$bin/cprs_CPRSRuntime.resources/default-model
-if [ -e "$model.cprs" ]; then
-    install -m 644 "$model.cprs" "$root/share/cprs/default-model.cprs"
-else
-    "$bin/cprs" pack "$model" --precision int8 --output "$root/share/cprs/default-model.cprs" --force
-fi
+install -m 644 "$bin/cprs_CPRSRuntime.resources/default-model.cprs" "$root/share/cprs/"
 
 "$bin/cprs" --experimental-dump-help | systemd/manpage.py 1 "$version" | gzip -9n > "$root/share/man/man1/cprs.1.gz"
 "$bin/cprsd" --experimental-dump-help | systemd/manpage.py 8 "$version" | gzip -9n > "$root/share/man/man8/cprsd.8.gz"

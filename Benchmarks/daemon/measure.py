@@ -22,7 +22,7 @@ from report import figure  # noqa: E402
 pb, pb_grpc = client.pb, client.pb_grpc
 STORY = open(os.path.join(ROOT, "Tests", "Fixtures", "a-scandal-in-bohemia.txt"), "rb").read()
 QUERY = "What is in the photograph?"
-DEFAULT_MODEL = os.path.join(ROOT, "Sources", "CPRSRuntime", "Resources", "default-model")
+DEFAULT_MODEL = os.path.join(ROOT, "Sources", "CPRSRuntime", "Resources", "default-model.cprs")
 # `include_text` is off everywhere: as the clients that have the text do it.
 
 
@@ -41,19 +41,13 @@ def request(stub, text):
 
 def measure_start(options):
     """From the start of the process to READY=1."""
-    rows, raw = [], {}
-    # The first start reads the files from disk.
-    for name, model in (("packed model", options.model), ("model folder, f32", DEFAULT_MODEL)):
-        times = []
-        for _ in range(8):
-            with Daemon(options.daemon, "--model", model) as daemon:
-                times.append(daemon.seconds_to_ready * 1000)
-        middle = statistics.median(times[1:])
-        is_packed = model == options.model
-        rows.append(figure(f"start to READY, {name}", middle, "ms", "<= 300" if is_packed else "",
-                           middle <= 300 if is_packed else None))
-        raw[name + ", ms"] = times
-    return rows, raw
+    times = []
+    for _ in range(8):
+        with Daemon(options.daemon, "--model", options.model) as daemon:
+            times.append(daemon.seconds_to_ready * 1000)
+    # The first start reads the file from disk.
+    middle = statistics.median(times[1:])
+    return [figure("start to READY", middle, "ms", "<= 300", middle <= 300)], {"start, ms": times}
 
 
 def measure_idle(options):
@@ -257,21 +251,10 @@ PARTS = {"start": measure_start, "idle": measure_idle, "small": measure_small, "
          "users": measure_users, "long": measure_long}
 
 
-def packed(options, folder):
-    """The model to measure with: the default one, packed."""
-    cprs = os.path.join(os.path.dirname(options.daemon), "cprs")
-    path = f"{folder}/default-{options.precision}.cprs"
-    subprocess.run([cprs, "pack", DEFAULT_MODEL, "--precision", options.precision, "--output", path], check=True,
-                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.chmod(path, 0o644)
-    return path
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--daemon", default=os.path.join(ROOT, ".build", "release", "cprsd"), help="binary to measure")
-    parser.add_argument("--model", help="packed model (default: the default model, packed here)")
-    parser.add_argument("--precision", default="int8", help="that it is packed for (int8)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="packed model (default: the one that ships)")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma; results of the others stay as they are")
     parser.add_argument("--tokens", type=int, default=1_000_000, help="of the long stream")
     parser.add_argument("--seconds", type=float, default=20, help="of each of the two measurements with streams")
@@ -285,19 +268,17 @@ def main():
         return
     folder = options.out or report.default_folder()
     results = report.stored(folder)
-    with tempfile.TemporaryDirectory(prefix="cprs-model-") as models:
-        options.model = options.model or packed(options, models)
-        results["machine"] = report.machine()
-        results["model"] = os.path.basename(options.model)
-        for name in options.only.split(","):
-            load = os.getloadavg()[0]
-            rows, raw = PARTS[name](options)
-            results["parts"][name] = {"at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M}",
-                                      "load": load, "note": options.note, "rows": rows, "raw": raw}
-            results["parts"] = {part: results["parts"][part] for part in PARTS if part in results["parts"]}
-            report.store(folder, results)
-            for row in rows:
-                print(f"{row['what']}: {report.text_of(row)}", f"(wanted {row['wanted']})" if row["wanted"] else "", flush=True)
+    results["machine"] = report.machine()
+    results["model"] = os.path.basename(options.model)
+    for name in options.only.split(","):
+        load = os.getloadavg()[0]
+        rows, raw = PARTS[name](options)
+        results["parts"][name] = {"at": f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M}",
+                                  "load": load, "note": options.note, "rows": rows, "raw": raw}
+        results["parts"] = {part: results["parts"][part] for part in PARTS if part in results["parts"]}
+        report.store(folder, results)
+        for row in rows:
+            print(f"{row['what']}: {report.text_of(row)}", f"(wanted {row['wanted']})" if row["wanted"] else "", flush=True)
     missed = [row["what"] for part in results["parts"].values() for row in part["rows"] if row["met"] is False]
     if missed:
         sys.exit("not met: " + "; ".join(missed))

@@ -160,12 +160,11 @@ def model_truncated(binary):
     """A file of the model shrinks under its mapping."""
     with tempfile.TemporaryDirectory() as folder:
         model = harness.copy_of_model(folder)
-        weights = os.path.join(model, "model.safetensors")
         with Daemon(binary, model=model) as daemon, Probe(daemon.path) as probe:
             Probe.once(daemon.path)
             _, thread, outcome = long_call(probe.stub)
             time.sleep(1)
-            os.truncate(weights, 4096)
+            os.truncate(model, 4096)
             status = daemon.exit_status()
             thread.join(20)
             assert status == TRUNCATED_EXIT, f"exit status {status}, log:\n{daemon.log[-2000:]}"
@@ -173,10 +172,10 @@ def model_truncated(binary):
             assert len(said) == 1, daemon.log[-2000:]
             # Started again on what is left, it says what is wrong and gives up.
             left = Daemon(binary, model=model, ready=False)
-            assert left.exit_status() == UNUSABLE_EXIT and "model.safetensors" in left.log, left.log
+            assert left.exit_status() == UNUSABLE_EXIT and "model.cprs" in left.log, left.log
             left.stop()
-            shutil.copy(os.path.join(harness.MODEL, "model.safetensors"), weights + ".new")
-            os.rename(weights + ".new", weights)
+            shutil.copyfile(harness.MODEL, model + ".new")
+            os.rename(model + ".new", model)
             began = time.monotonic()
             with Daemon(binary, model=model, folder=daemon.folder) as again:
                 Probe.once(again.path)
@@ -193,15 +192,15 @@ def model_renamed_over(binary):
             crowd.first_right_after(0)
             with open(os.path.join(folder, "garbage"), "wb") as file:
                 file.write(b"garbage" * 100_000)
-            os.rename(os.path.join(folder, "garbage"), os.path.join(model, "model.safetensors"))
+            os.rename(os.path.join(folder, "garbage"), model)
             crowd.first_right_after(time.monotonic())
             asked = time.monotonic()
             daemon.signal(signal.SIGHUP)
             daemon.wait_for("READY=1", after=asked)
             assert "the old model stays" in daemon.log
             crowd.first_right_after(time.monotonic())
-            shutil.copy(os.path.join(harness.MODEL, "model.safetensors"), os.path.join(folder, "good"))
-            os.rename(os.path.join(folder, "good"), os.path.join(model, "model.safetensors"))
+            shutil.copyfile(harness.MODEL, os.path.join(folder, "good"))
+            os.rename(os.path.join(folder, "good"), model)
             asked = time.monotonic()
             daemon.signal(signal.SIGHUP)
             ready = daemon.wait_for("READY=1", after=asked)

@@ -12,7 +12,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
 BINARY = os.path.join(ROOT, ".build", "release", "cprsd")
-MODEL = os.path.join(ROOT, "Sources", "CPRSRuntime", "Resources", "default-model")
+MODEL = os.path.join(ROOT, "Sources", "CPRSRuntime", "Resources", "default-model.cprs")
 
 
 class Daemon:
@@ -128,10 +128,8 @@ class Daemon:
 
 
 def copy_of_model(folder, source=MODEL):
-    """A model folder that a fault may damage."""
-    target = os.path.join(folder, "model")
-    shutil.copytree(source, target)
-    return target
+    """A packed model that a fault may damage."""
+    return shutil.copyfile(source, os.path.join(folder, "model.cprs"))
 
 
 def note(text):

@@ -108,9 +108,8 @@ check "requests are answered after the restart" compress
 
 # ---- Reload under a running stream
 
-default=/usr/share/cprs/default-model
-[ -e $default ] || default=$default.cprs
-for copy in first second; do cp -r $default /var/lib/cprs/models/$copy; done
+default=/usr/share/cprs/default-model.cprs
+for copy in first second; do cp $default /var/lib/cprs/models/$copy; done
 ln -s first /var/lib/cprs/models/current
 drop_in model Environment=CPRSD_MODEL=/var/lib/cprs/models/current
 systemctl restart cprsd.service

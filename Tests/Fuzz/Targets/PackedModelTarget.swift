@@ -49,7 +49,7 @@ private let soundModel = Result {
     let pool = try ComputePool(threads: 1)
     let writer = try PackedModelWriter(
         WeightSource(random: config, seed: 1, pool: pool),
-        contents: .init(files: [("config.json", Array(json.utf8))]), recipe: .init(precision: .int8), pool: pool)
+        contents: .init(files: [("config.json", Array(json.utf8))]), packing: Packing(.int8), pool: pool)
     let folder = InputFolder()
     _ = try writer.write(to: folder.path + "/sound.cprs", replaces: false)
     let bytes = try MappedFile.read(path: folder.path + "/sound.cprs", limit: 1 << 20)

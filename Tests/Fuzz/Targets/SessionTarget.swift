@@ -88,7 +88,9 @@ extension FuzzTarget {
     }
 }
 
-/// What the model that ships brings for word matching, loaded once.
+/// What the tests' model brings for word matching, loaded once.
 private let defaultLexicon = Result {
-    try Lexicon(.folder(SharedData.defaultModel), vocabularySize: defaultTokenizer.get().vocabularySize)
+    let folder = SharedData.modelFolder
+    let config = try Qwen2Config(folder: folder, environment: { _ in nil })
+    return try Lexicon(.folder(folder), config: config, vocabularySize: defaultTokenizer.get().vocabularySize)
 }

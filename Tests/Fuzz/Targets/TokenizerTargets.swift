@@ -73,7 +73,7 @@ extension FuzzTarget {
 }
 
 /// The tokenizer of the model that ships, loaded once.
-let defaultTokenizer = Result { try Tokenizer(folder: SharedData.defaultModel) }
+let defaultTokenizer = Result { try Tokenizer(folder: SharedData.modelFolder) }
 
 private func load(_ file: [UInt8]) throws -> Tokenizer {
     let folder = InputFolder()
