@@ -38,7 +38,7 @@ enum PackedModelFormat {
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ", omittingEmptySubsequences: false)
             guard fields.count == 3, let precision = Precision(rawValue: String(fields[1])), precision != .f32,
-                let group = Int(fields[2]), (0...Packing.maxGroup).contains(group), group.isMultiple(of: 16),
+                let group = Int(fields[2]), (0...Packing.Recipe.maxGroup).contains(group), group.isMultiple(of: 16),
                 precision == .int8 || group == 0
             else {
                 throw CPRSError(

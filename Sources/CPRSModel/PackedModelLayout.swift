@@ -83,6 +83,7 @@ struct PackedModelLayout {
     init(_ config: Qwen2Config, hasLMHead: Bool, packing: Packing) throws(CPRSError) {
         var packing = packing
         packing.bf16 += config.bf16Matrices
+        try packing.recipe.check()
         try self.init(config, hasLMHead: hasLMHead) { [packing] in packing.recipe(of: $0) }
         let names = self.layers.flatMap(\.all).filter { if case .packed = $0.content { true } else { false } }
         try packing.check(names.map(\.plan.name))

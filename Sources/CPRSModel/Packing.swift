@@ -14,10 +14,22 @@ package struct Packing: Hashable, Sendable {
             self.precision = precision
             self.group = group
         }
-    }
 
-    /// Largest group; far above every model's inputs.
-    static let maxGroup = 1 << 24
+        /// Largest group; far above every model's inputs.
+        static let maxGroup = 1 << 24
+
+        /// - Throws: `invalidArgument` naming what is out of range.
+        func check() throws(CPRSError) {
+            func failure(_ message: String) -> CPRSError { CPRSError(code: .invalidArgument, message: message) }
+            guard self.precision != .f32 else { throw failure("precision must be bf16 or int8 (got f32)") }
+            guard (0...Self.maxGroup).contains(self.group), self.group.isMultiple(of: 16) else {
+                throw failure("group must be a multiple of 16, or 0 for none (got \(self.group))")
+            }
+            guard self.precision == .int8 || self.group == 0 else {
+                throw failure("bf16 has no groups (got \(self.group))")
+            }
+        }
+    }
 
     /// The recipe of all matrices but those of `bf16`.
     package var recipe: Recipe
@@ -39,22 +51,12 @@ package struct Packing: Hashable, Sendable {
         name == part || name.hasPrefix(part + ".") || name.hasSuffix("." + part)
     }
 
-    /// Checks it against the names of the matrices that there are.
-    ///
-    /// - Throws: `invalidArgument` naming what is out of range.
+    /// - Throws: `invalidArgument` if `bf16` names what is not among the matrices that there are.
     func check(_ names: [String]) throws(CPRSError) {
-        func failure(_ message: String) -> CPRSError { CPRSError(code: .invalidArgument, message: message) }
-        let group = self.recipe.group
-        guard self.recipe.precision != .f32 else { throw failure("precision must be bf16 or int8 (got f32)") }
-        guard (0...Self.maxGroup).contains(group), group.isMultiple(of: 16) else {
-            throw failure("group must be a multiple of 16, or 0 for none (got \(group))")
-        }
-        guard self.recipe.precision == .int8 || group == 0 else {
-            throw failure("bf16 has no groups (got \(group))")
-        }
         guard let unknown = self.bf16.first(where: { part in !names.contains { Self.matches($0, part) } }) else {
             return
         }
-        throw failure("no matrix is called \(unknown); there are \(names.joined(separator: ", "))")
+        let message = "no matrix is called \(unknown); there are \(names.joined(separator: ", "))"
+        throw CPRSError(code: .invalidArgument, message: message)
     }
 }

@@ -65,7 +65,7 @@ struct PackedCriticTests {
         let fixture = Fixture(model)
         let reference = try fixture.critic(.f32)
         for precision in Self.packed {
-            let critic = try fixture.critic(precision, group: group, instructions: instructions)
+            let critic = try fixture.critic(precision, group: precision == .int8 ? group : 0, instructions: instructions)
             #expect(critic.precision == precision)
             #expect(critic.packingTime > .zero)
             for window in windows {
@@ -232,7 +232,10 @@ struct PackedCriticIdentityTests {
     func notFinite(precision: Precision) throws {
         let model = TinyModel()
         var tensors = model.tensors(seed: 11)
-        tensors[0].values[49 * model.width] = .infinity
+        // Token 49 has one element that outweighs all others, and the last norm multiplies it beyond what float32 holds.
+        tensors[0].values[49 * model.width] = 4096
+        let norm = try #require(tensors.firstIndex { $0.name == "model.norm.weight" })
+        tensors[norm].values[0] = 1e38
         let folder = TemporaryFolder()
         model.write(to: folder, tensors: tensors)
         let critic = try Qwen2Critic(folder: folder.path, threads: 2, windowTokens: 256, packing: Packing(precision))

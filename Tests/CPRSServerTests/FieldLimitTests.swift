@@ -27,7 +27,7 @@ internal import Testing
         ("query", "with `instruction`: leaves room for 16 tokens in a window; not empty where the preset needs it"),
         ("tags", "\(WireLimits.maxListEntries) of 1 to \(WireLimits.maxTagBytes) bytes, whose first tokens differ"),
         ("window_tokens", "16 to the model's most; 0 for its own"),
-        ("selection.granularity", "0 to 5"), ("selection.threshold", "0 to 1"),
+        ("selection.granularity", "0 to 6"), ("selection.threshold", "0 to 1"),
         ("selection.max_tokens", "1 to 2^63 - 1"), ("selection.ratio", "above 0, at most 1"),
         ("selection.min_span_tokens", "any"), ("selection.whole_sentences", "any"), ("selection.decoding", "0 to 2"),
         ("selection.keep_literals", "1024 of 1 to 4096 bytes; 65536 bytes with `keep_regexes`"),
@@ -62,8 +62,8 @@ internal import Testing
             testDescription: "window_tokens, least", inside: { $0.windowTokens = 0 }, outside: { $0.windowTokens = 15 },
             field: "window_tokens"),
         Edge(
-            testDescription: "selection.granularity", inside: { $0.selection.granularity = .paragraph },
-            outside: { $0.selection.granularity = .UNRECOGNIZED(6) }, field: "selection.granularity"),
+            testDescription: "selection.granularity", inside: { $0.selection.granularity = .record },
+            outside: { $0.selection.granularity = .UNRECOGNIZED(7) }, field: "selection.granularity"),
         Edge(
             testDescription: "selection.threshold", inside: { $0.selection.threshold = 1 },
             outside: { $0.selection.threshold = Float(1).nextUp }, field: "selection.threshold"),

@@ -55,6 +55,7 @@ def main(source):
     for name in CARRIED:
         shutil.copyfile(source / name, target / name)
     config = json.loads((source / "config.json").read_text()) | CONFIG
+    config.pop("cprs_bf16", None)
     (target / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (target / "MODEL_CARD.md").write_text("# Random weights for tests\n")
     generator, header, data = random.Random(1), {}, b""

@@ -1,5 +1,6 @@
 internal import CPRSCore
 internal import CPRSEngine
+internal import CPRSModel
 internal import CPRSRuntime
 internal import CPRSSegmentation
 internal import CPRSTestSupport
