@@ -65,7 +65,8 @@ struct PackedCriticTests {
         let fixture = Fixture(model)
         let reference = try fixture.critic(.f32)
         for precision in Self.packed {
-            let critic = try fixture.critic(precision, group: precision == .int8 ? group : 0, instructions: instructions)
+            let critic = try fixture.critic(
+                precision, group: precision == .int8 ? group : 0, instructions: instructions)
             #expect(critic.precision == precision)
             #expect(critic.packingTime > .zero)
             for window in windows {
