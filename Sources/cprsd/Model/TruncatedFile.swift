@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// What happens when a model's file turns out to be shorter than it was when it was mapped.
 ///
@@ -10,13 +11,24 @@ enum TruncatedFile {
     /// `si_code` of an access beyond a mapped file's end; `BUS_ADRERR` of asm-generic/siginfo.h.
     private static var beyondEnd: Int32 { 2 }
 
+    /// Whether a thread is ending the process; several compute threads find the file's end at the same time.
+    private static let isEnding = Atomic(false)
+
     /// Catches SIGBUS from now on. Other reasons for it end the process as before.
     static func exitWhenFound() {
+        // Made here, not in the handler.
+        _ = Self.isEnding.load(ordering: .relaxed)
         var action = sigaction()
         action.__sigaction_handler.sa_sigaction = { _, information, _ in
-            // Only what signal-safety(7) allows: no allocation, no lock. The handler is gone by now, so returning repeats the
-            // access under the default action.
-            guard information?.pointee.si_code == TruncatedFile.beyondEnd else { return }
+            // Only what signal-safety(7) allows: no allocation, no lock.
+            guard information?.pointee.si_code == TruncatedFile.beyondEnd else {
+                // Returning repeats the access under the default action.
+                signal(SIGBUS, SIG_DFL)
+                return
+            }
+            guard !TruncatedFile.isEnding.exchange(true, ordering: .relaxed) else {
+                while true { pause() }
+            }
             let line: StaticString = """
                 cprsd: a file of the model was truncated while it was in use, ending; replace a model by renaming a new one \
                 over it\n
@@ -24,7 +36,7 @@ enum TruncatedFile {
             _ = write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
             _exit(TruncatedFile.exitCode)
         }
-        action.sa_flags = SA_SIGINFO | Int32(bitPattern: UInt32(SA_RESETHAND))
+        action.sa_flags = SA_SIGINFO
         sigaction(SIGBUS, &action, nil)
     }
 }
