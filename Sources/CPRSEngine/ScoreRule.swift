@@ -2,8 +2,8 @@ internal import CPRSCore
 internal import CPRSPatterns
 internal import CPRSSegmentation
 
-/// Our own decoding: a unit (token, word, sentence, line, record, paragraph) is kept when its score passes the threshold, when
-/// it is among the best that fit the budget, or when a pattern of the caller matches in it.
+/// Our own decoding: a unit (token, word, sentence, line, record, paragraph) is kept when its score passes the threshold,
+/// when it is among the best that fit the budget, or when a pattern of the caller matches in it.
 struct ScoreRule: DecisionRule {
     private let threshold: Float?
     private let budget: Budget?

@@ -13,7 +13,7 @@ extension SelfCheck {
         package var labels = ""
         /// P(kept) = 1 - P(outside) of each token.
         package var kept: [Float] = []
-        /// Largest difference of `kept` that passes in the same precision.
+        /// Largest difference of `kept` that passes in the same precision, on other instruction sets too.
         package var tolerance: Float = 0.02
         /// By how much each label's logit leads the next one's; computed, not recorded.
         var leads: [Float] = []
@@ -29,9 +29,6 @@ extension SelfCheck {
 extension SelfCheck.Vector {
     /// Name of the vector's file in a model folder.
     static let fileName = "cprs_selfcheck.json"
-
-    /// Of a vector that is recorded in the precision that it is compared in, on other instruction sets too.
-    static let ownTolerance: Float = 0.02
 
     /// Largest difference of P(kept) that passes for a model in `precision`.
     func tolerance(for precision: Precision) -> Float {

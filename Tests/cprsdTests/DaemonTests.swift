@@ -76,14 +76,7 @@ struct DaemonTests {
 
     @Test("SIGHUP swaps the model under a running request, and a broken model leaves the old one")
     func reload() async throws {
-        let models = TemporaryFolder()
-        let names = [
-            "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "cprs_lexicon.safetensors",
-        ]
-        for name in names {
-            try FileManager.default.copyItem(
-                atPath: SharedData.modelFolder + "/" + name, toPath: models.path + "/" + name)
-        }
+        let models = try TemporaryFolder.modelCopy()
         let daemon = try RunningDaemon(["--model", models.path], environment: ["WATCHDOG_USEC": "300000"])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
         let client = daemon.client

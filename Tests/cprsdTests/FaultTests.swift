@@ -1,6 +1,5 @@
 import CPRSClient
 import CPRSTestSupport
-import Foundation
 import Glibc
 import Testing
 
@@ -8,14 +7,7 @@ import Testing
 @Suite(.serialized) struct FaultTests {
     @Test("a model's file that shrinks while it is in use ends the daemon with one line and a code of its own")
     func truncatedModel() async throws {
-        let models = TemporaryFolder()
-        let names = [
-            "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "cprs_lexicon.safetensors",
-        ]
-        for name in names {
-            try FileManager.default.copyItem(
-                atPath: SharedData.modelFolder + "/" + name, toPath: models.path + "/" + name)
-        }
+        let models = try TemporaryFolder.modelCopy()
         let daemon = try RunningDaemon(["--model", models.path], environment: ["SWIFT_BACKTRACE": "enable=no"])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
         #expect(truncate(models.path + "/model.safetensors", 4096) == 0)
