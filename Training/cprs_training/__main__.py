@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from . import circuit, corpus, decision, engine, evaluate, export, fuse, heldout, lexicon, plot, tokenizer, train
+from . import circuit, corpus, decision, engine, evaluate, export, fuse, heldout, lexicon, plot, tokenizer, train, unpack
 from .critic import TokenCritic
 from .dataset import Dataset, build
 from .prompts import MARKER_END, MARKER_START
@@ -23,6 +23,10 @@ def data_command(options, config):
 
 def init_command(options, config):
     bpe, model_config = load_tokenizer(options), model_configuration(config)
+    if options.model:
+        state = load_model(options.model).state_dict()
+        torch.save({"config": model_config, "model": state}, options.work / "init.pt")
+        return
     words = lexicon.build(
         bpe,
         Dataset.load(options.work / "dataset.pkl"),
@@ -85,6 +89,10 @@ def plot_command(options, config):
         print(plot.reliability_table(bins))
         plot.draw_reliability(bins, options.work / "reliability.svg")
     print(f"pictures: {options.work}/*.svg" if drawn else "no pictures: matplotlib is not installed")
+
+
+def unpack_command(options, config):
+    unpack.unpack(options.model, options.tokenizer, options.out)
 
 
 def fuse_command(options, config):
@@ -152,7 +160,9 @@ def parse():
     steps = parser.add_subparsers(dest="step", required=True)
     steps.add_parser("tokenizer", help="corpus -> tokenizer.json").set_defaults(run=tokenizer_command)
     steps.add_parser("data", help="corpus, tokenizer.json -> dataset.pkl").set_defaults(run=data_command)
-    steps.add_parser("init", help="dataset.pkl -> init.pt").set_defaults(run=init_command)
+    step = steps.add_parser("init", help="dataset.pkl -> init.pt")
+    step.add_argument("--model", type=Path, help="exported or unpacked folder to go on from, in place of the informed start")
+    step.set_defaults(run=init_command)
     step = steps.add_parser("train", help="init.pt or checkpoints/last.pt -> checkpoints/")
     step.add_argument("--minutes", type=float, required=True)
     step.add_argument("--pause-file", type=Path, help="sleep between two steps while this file exists")
@@ -164,6 +174,11 @@ def parse():
     step.add_argument("--out", type=Path, required=True)
     step.add_argument("--card", type=Path, help="model card to put into the folder")
     step.set_defaults(run=export_command)
+    step = steps.add_parser("unpack", help="a packed bf16 model -> the Hugging Face folder it was made from")
+    step.add_argument("--model", type=Path, default=unpack.SHIPPED, help="packed file (default: the model that ships)")
+    step.add_argument("--tokenizer", type=Path, default=unpack.TOKENIZER, help="its tokenizer.json (default: the shipped model's)")
+    step.add_argument("--out", type=Path, required=True)
+    step.set_defaults(run=unpack_command)
     step = steps.add_parser("fuse", help="an exported folder gets cprs_lexicon.safetensors and cprs_lexical in its config")
     step.add_argument("--model", type=Path, required=True, help="folder that export wrote; its tokenizer.json is used")
     step.add_argument("--cprsd", type=Path, default=engine.REPOSITORY / ".build/release/cprsd", help="daemon that scores (default: the release build)")

@@ -35,7 +35,7 @@ NOISE = (
     "Tea was served at four. The cat slept. Someone hummed an old tune.\n",
 )
 NOISE_SHARE = 0.35
-LOOK_UPS = ("What does {key} map to?", "Find {key} and give its value.", *(query for _, query in synthetic.PAIRS))
+LOOK_UPS = ("What does {key} map to?", "Find {key} and give its value.", *synthetic.PAIR_QUERIES)
 
 
 def questions(folder, share, rng):
@@ -75,13 +75,13 @@ class Maker:
 
     def scattered(self, task):
         """Statements of one sentence each at random places of a text."""
-        one = self.statements.make(task)
-        while any(". " in text for text, _ in one.statements):
-            one = self.statements.make(task)
+        one = self.statements.make(task, CHARACTERS // 4)
+        while one.alone or any(". " in text for text, _ in one.statements):
+            one = self.statements.make(task, CHARACTERS // 4)
         return one.query, *insert(self.rng, self.stretch(), list(one.statements))
 
     def absent(self, task):
-        return self.statements.make(task).query, self.stretch(), []
+        return self.statements.make(task, CHARACTERS // 4).query, self.stretch(), []
 
     def register(self, task):
         """A statement of one wording about each of many keys; one, two or four are asked for."""
@@ -107,7 +107,7 @@ class Maker:
             text, gold = joined([(f'"{name}": "{value}"', name == asked) for name, value in pairs.items()], separator)
             text, gold = "{" + text.removesuffix(separator) + "}", [(start + 1, end + 1) for start, end in gold]
         else:
-            statement, _ = rng.choice(synthetic.PAIRS)
+            statement = rng.choice(synthetic.PAIRS)
             text, gold = joined([(statement.format(key=name, value=value), name == asked) for name, value in pairs.items()], "\n")
         return rng.choice(LOOK_UPS).format(key=asked), text, gold
 
