@@ -1,7 +1,7 @@
 """Takes a packed bf16 model apart into the Hugging Face folder that it was packed from.
 
 The layout is that of `Sources/CCPRSKernels/include/cprs_gemm.h` and `PackedModelLayout.swift`. Packing the folder again gives
-the same file, byte for byte: nothing is lost between them.
+the same tensors, bit for bit: nothing is lost between them.
 """
 
 import json

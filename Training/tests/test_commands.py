@@ -39,9 +39,18 @@ def test_the_shipped_model_unpacks_to_one_with_its_scores(shipped):
 
 @pytest.mark.skipif(not (REPOSITORY / ".build/release/cprs").exists(), reason="no .build/release/cprs")
 def test_packing_again_gives_the_same_file(shipped, tmp_path):
+    """But for the recorded scores, in which processors differ a little."""
     path = tmp_path / "again.cprs"
     subprocess.run([REPOSITORY / ".build/release/cprs", "pack", shipped, "--precision", "bf16", "-o", path], check=True, capture_output=True)
-    assert path.read_bytes() == unpack.SHIPPED.read_bytes()
+
+    def tensors(path):
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if not name.startswith("padding.") and name != "files/cprs_selfcheck.json"]
+            return {name: file.get_tensor(name) for name in names}
+
+    again, shipped_ones = tensors(path), tensors(unpack.SHIPPED)
+    assert again.keys() == shipped_ones.keys()
+    assert [name for name in again if not torch.equal(again[name], shipped_ones[name])] == []
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="no corpus")
