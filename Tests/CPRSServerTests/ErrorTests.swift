@@ -70,6 +70,29 @@ internal import Testing
         #expect(error.reason == .invalidText && error.byteOffset == offset, "\(error)")
     }
 
+    @Test("a method's error about its text names the field that brought it")
+    func textField() async throws {
+        try await TestServer.with(TestServer.service()) { client in
+            func field(_ call: () async throws -> Void) async -> String? {
+                do {
+                    try await call()
+                    return nil
+                } catch { return ServiceError(any: error).field }
+            }
+            let bad: [UInt8] = [0xFF]
+            #expect(
+                await field {
+                    _ = try await client.compressText(
+                        .with {
+                            $0.begin = .test()
+                            $0.text = .init(wire: bad)
+                        })
+                } == "text")
+            #expect(await field { _ = try await client.countTokens(.with { $0.text = .init(wire: bad) }) } == "text")
+        }
+        #expect(try await self.failure([0xFF]).field == "chunk.text")
+    }
+
     @Test("an empty context is INVALID_TEXT")
     func empty() async throws {
         #expect(try await self.failure([]).reason == .invalidText)

@@ -11,10 +11,13 @@ internal import Musl
 /// Who calls, and how long the caller waits; from the call's headers.
 struct CallScope: Sendable {
     let userID: UInt32
+    /// The field that brings the method's text.
+    private let textField: String
     private let timeout: Duration?
     private let began = ContinuousClock.now
 
-    init(_ metadata: Metadata) {
+    init(_ metadata: Metadata, textField: String = "chunk.text") {
+        self.textField = textField
         // Only the listener writes this header. Without one the caller is in this process.
         let peer = metadata[stringValues: WireHeader.peerUserID].first { _ in true }
         self.userID = peer.flatMap { UInt32($0) } ?? geteuid()
@@ -45,7 +48,8 @@ struct CallScope: Sendable {
 
     /// What a call's work failed with, as its caller should hear it.
     func serviceError(_ error: any Error) -> ServiceError {
-        let error = ServiceError(any: error)
+        var error = ServiceError(any: error)
+        if error.reason == .invalidText { error.field = self.textField }
         guard error.reason == .cancelled, let timeout = self.timeout, ContinuousClock.now - self.began >= timeout * 0.9
         else { return error }
         return ServiceError(.deadlineExceeded, "the call's deadline of \(timeout) passed")

@@ -57,7 +57,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
     package func compressText(
         request: ServerRequest<Cprs_V1_CompressTextRequest>, context: ServerContext
     ) async throws -> ServerResponse<Cprs_V1_CompressTextResponse> {
-        let scope = CallScope(request.metadata)
+        let scope = CallScope(request.metadata, textField: "text")
         return try await scope.run(context) {
             var begin = request.message.begin
             begin.includeText = true
@@ -100,7 +100,7 @@ extension CompressService: Cprs_V1_ContextCompressor.ServiceProtocol {
     package func countTokens(
         request: ServerRequest<Cprs_V1_CountTokensRequest>, context: ServerContext
     ) async throws -> ServerResponse<Cprs_V1_CountTokensResponse> {
-        let scope = CallScope(request.metadata)
+        let scope = CallScope(request.metadata, textField: "text")
         return try await scope.run(context) {
             let client = ClientIdentity(userID: scope.userID)
             let name = RequestName(method: "CountTokens", id: Self.newID(), clientRequestID: "", client: client)

@@ -42,7 +42,7 @@ struct SettingOptions: ParsableArguments {
     var maxQueuedWindows: String?
     @Option(help: ArgumentHelp("Windows of one user that may wait (default: 512).", valueName: "n"))
     var maxQueuedWindowsPerUser: String?
-    @Option(help: ArgumentHelp("Largest context (default: no limit; memory does not grow with it).", valueName: "n"))
+    @Option(help: ArgumentHelp("Largest context (default: no limit; a budget takes 60 bytes a unit).", valueName: "n"))
     var maxContextBytes: String?
     @Option(help: ArgumentHelp("Memory for Recut, of all users; holds text (default: 67108864).", valueName: "n"))
     var maxRetainedBytes: String?
