@@ -110,7 +110,10 @@ package final class CompressServer: Sendable {
         // A decision is worth more now than with others in a tenth of a millisecond.
         config.connection.flushCoalescing = nil
         config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
-            channel.eventLoop.makeCompletedFuture { try Self.admit(channel, access, connections) }
+            channel.eventLoop.makeCompletedFuture {
+                try Self.admit(channel, access, connections)
+                try channel.pipeline.syncOperations.addHandler(UnfinishedReadHandler(), position: .first)
+            }
         }
         config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { stream in
             stream.eventLoop.makeCompletedFuture {
