@@ -46,6 +46,8 @@ depends=$(cd "$work" && dpkg-shlibdeps -O --ignore-missing-info -e"$root/usr/bin
     -e"$(echo "$root"/usr/lib/*/libcprs.so.*.*)" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 # Either the package of all builds of OpenBLAS or the usual one of them.
 depends=${depends/libopenblas0/libopenblas0 | libopenblas0-pthread}
+# For /bin/kill, by which the units reload.
+depends+=", procps"
 cat > "$root/DEBIAN/control" <<CONTROL
 Package: cprs
 Version: $version
