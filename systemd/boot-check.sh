@@ -4,7 +4,8 @@
 #   sudo systemd/boot-check.sh cprs_*.deb [ROOT]     ROOT: a Debian root, which stays as it is; made if it does not exist
 #
 # Checks: installation and a first answer within a minute; who may connect; the sandbox, by a probe in the daemon's
-# place; the watchdog; a reload under a running stream; idle exit and activation; no user text in the journal; removal.
+# place; the watchdog; a reload under a running stream; an upgrade under requests; idle exit and activation; no user text
+# in the journal; removal, and that a purge leaves nothing.
 #
 # Needs root, gcc, systemd-container, and debootstrap to make a root. Exit codes: 0 all checks passed, 1 some did not,
 # 77 skipped: the machine refuses the namespaces that containers and sandboxes are made of.

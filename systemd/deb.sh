@@ -9,7 +9,9 @@ set -euo pipefail
 umask 022
 cd "$(dirname "$0")/.."
 
-out=$(realpath "${1:-.build}")
+out=${1:-.build}
+mkdir -p "$out"
+out=$(realpath "$out")
 version=$(sed -nE 's/^#define CPRS_VERSION "(.*)"/\1/p' Sources/CCPRSClient/include/cprs.h)
 architecture=$(dpkg --print-architecture)
 maintainer=${MAINTAINER:-The cprs authors <cprs@example.org>}
@@ -98,8 +100,12 @@ cat > "$root/DEBIAN/postrm" <<'SCRIPT'
 #!/bin/sh
 set -e
 if [ -d /run/systemd/system ]; then systemctl --system daemon-reload >/dev/null || true; fi
-if [ "$1" = purge ] && command -v deb-systemd-helper >/dev/null; then
-    deb-systemd-helper purge cprsd.socket >/dev/null || true
+if [ "$1" = purge ]; then
+    if command -v deb-systemd-helper >/dev/null; then deb-systemd-helper purge cprsd.socket >/dev/null || true; fi
+    # What tmpfiles made; models that somebody put there stay.
+    for folder in /run/cprs /var/lib/cprs/models /var/lib/cprs; do
+        if [ -d "$folder" ]; then rmdir --ignore-fail-on-non-empty "$folder"; fi
+    done
 fi
 SCRIPT
 chmod 755 "$root"/DEBIAN/{postinst,prerm,postrm}

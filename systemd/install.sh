@@ -5,9 +5,9 @@
 #   PREFIX=/usr systemd/install.sh                into /usr
 #   DESTDIR=root PREFIX=/usr systemd/install.sh   the same below a folder, for packages
 #
-# Needs Swift, a C compiler, libopenblas-dev, libnghttp2-dev, libprotobuf-c-dev and python3. The first build takes some
-# ten minutes on two cores; BIN names a folder of binaries that are built already. The binaries carry Swift's runtime;
-# the machine needs none.
+# Needs Swift, a C compiler, make, libopenblas-dev, zlib1g-dev, libnghttp2-dev, libprotobuf-c-dev and python3. The first
+# build takes some ten minutes on two cores; BIN names a folder of binaries that are built already. The binaries carry
+# Swift's runtime; the machine needs none.
 set -euo pipefail
 umask 022
 cd "$(dirname "$0")/.."

@@ -132,6 +132,29 @@ check "the stream ends well" [ $ended = 0 ]
 check "the stream's answer fits its receipt" cprs verify /check/receipt --input /check/long.txt --output /check/long-kept.txt
 check "the process is the same" is MainPID "$before"
 
+# ---- An upgrade, here to the same version
+
+stopped=$(state MainPID)
+listening=$(stat -c %i $socket)
+# Nobody who asks meanwhile may notice. --socket, lest the command computes by itself.
+ask_until_upgraded() {
+    while [ ! -e /check/upgraded ]; do
+        cprs compress --socket $socket --query "$question" /check/report.txt > /check/kept.txt &&
+            grep -q Almeida /check/kept.txt && echo answered
+    done
+}
+ask_until_upgraded > /check/answers.txt 2> /check/answers-errors.txt &
+asking=$!
+install_again() { DEBIAN_FRONTEND=noninteractive apt-get install -y --reinstall --no-install-recommends /check/cprs.deb; }
+check "the package installs over itself" install_again
+check "a daemon that ran runs on, as a new process" within 30 restarted
+touch /check/upgraded
+wait $asking
+check "the socket is the one of before" [ "$(stat -c %i $socket)" = "$listening" ]
+echo "note $(wc -l < /check/answers.txt) requests answered during the upgrade"
+check "requests are answered during the upgrade" grep -q answered /check/answers.txt
+check "none is refused" bash -c '! grep . /check/answers-errors.txt'
+
 # ---- Idle exit
 
 drop_in idle Environment=CPRSD_IDLE_EXIT_SECONDS=2
@@ -171,9 +194,17 @@ check "the journal holds no user text" bash -c '! grep -iE "almeida|harbour|cont
 
 # ---- Removal
 
-purge() { DEBIAN_FRONTEND=noninteractive apt-get purge -y cprs; }
-check "the package is removed" purge
-gone() { [ ! -e /usr/bin/cprsd ] && [ ! -e $socket ] && [ ! -e /etc/default/cprsd ] && ! systemctl is-active --quiet cprsd.socket; }
+check "no unit has failed" bash -c '! systemctl --failed --no-legend --plain | grep .'
+remove() { DEBIAN_FRONTEND=noninteractive apt-get "$1" -y cprs; }
+check "the package is removed" remove remove
+gone() { [ ! -e /usr/bin/cprsd ] && [ ! -e $socket ] && ! systemctl is-active --quiet cprsd.socket cprsd.service; }
 check "nothing of it runs or listens" gone
+check "the settings stay" [ -e /etc/default/cprsd ]
+check "the models stay" [ -e /var/lib/cprs/models/second ]
+check "no unit has failed by the removal" bash -c '! systemctl --failed --no-legend --plain | grep .'
+# What these checks made.
+rm -rf /etc/systemd/system/cprsd.service.d /var/lib/cprs/models/* /{etc,root,var/lib}/cprs-probe
+check "the package is purged" remove purge
+check "no file of it is left" bash -c '! find / /run -xdev -path "/run/[!c]*" -prune -o -name "*cprs*" ! -name "cprs-check.*" -print | grep .'
 journalctl --no-pager -o cat -u cprsd.service | tail -n 3 | sed 's/^/note journal: /'
 echo "note end"
