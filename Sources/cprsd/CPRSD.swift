@@ -18,7 +18,7 @@ struct CPRSD: AsyncParsableCommand {
             dropping a request.
 
             Exit codes: 0 stopped in order, 64 wrong usage or configuration, 66 no such file or unusable model, 70 a defect,
-            74 a file of the model was truncated while it was in use.
+            71 the system refused memory, 74 a file of the model was truncated while it was in use.
             """,
         version: "0.1.0")
 
@@ -38,6 +38,7 @@ struct CPRSD: AsyncParsableCommand {
             // A peer that goes away is an error of its request, not the end of the process.
             signal(SIGPIPE, SIG_IGN)
             TruncatedFile.exitWhenFound()
+            RefusedMemory.exitWhenFound()
             LargeBuffers.giveBack()
             let environment = Self.environment()
             let configuration = try self.daemonConfiguration(environment)

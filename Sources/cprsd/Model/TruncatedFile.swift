@@ -1,5 +1,4 @@
 internal import Glibc
-internal import Synchronization
 
 /// What happens when a model's file turns out to be shorter than it was when it was mapped.
 ///
@@ -11,30 +10,21 @@ enum TruncatedFile {
     /// `si_code` of an access beyond a mapped file's end; `BUS_ADRERR` of asm-generic/siginfo.h.
     private static var beyondEnd: Int32 { 2 }
 
-    /// Whether a thread is ending the process; several compute threads find the file's end at the same time.
-    private static let isEnding = Atomic(false)
-
     /// Catches SIGBUS from now on. Other reasons for it end the process as before.
     static func exitWhenFound() {
-        // Made here, not in the handler.
-        _ = Self.isEnding.load(ordering: .relaxed)
+        LastLine.prepare()
         var action = sigaction()
         action.__sigaction_handler.sa_sigaction = { _, information, _ in
-            // Only what signal-safety(7) allows: no allocation, no lock.
             guard information?.pointee.si_code == TruncatedFile.beyondEnd else {
                 // Returning repeats the access under the default action.
                 signal(SIGBUS, SIG_DFL)
                 return
             }
-            guard !TruncatedFile.isEnding.exchange(true, ordering: .relaxed) else {
-                while true { pause() }
-            }
-            let line: StaticString = """
+            LastLine.end(
+                """
                 cprsd: a file of the model was truncated while it was in use, ending; replace a model by renaming a new one \
                 over it\n
-                """
-            _ = write(STDERR_FILENO, line.utf8Start, line.utf8CodeUnitCount)
-            _exit(TruncatedFile.exitCode)
+                """, exitCode: TruncatedFile.exitCode)
         }
         action.sa_flags = SA_SIGINFO
         sigaction(SIGBUS, &action, nil)
