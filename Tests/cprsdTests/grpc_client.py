@@ -22,6 +22,9 @@ TEXT = ("It was raining. Holmes lived at 221B Baker Street. Watson had gone out 
 
 def make_stubs():
     """Generates and imports the stubs; our grpc/ folder is merged into the installed grpc package's path."""
+    # grpcio puts grpcio-health-checking and grpcio-reflection here if they are installed.
+    for name in ("grpc.health", "grpc.reflection"):
+        sys.modules.pop(name, None)
     out = tempfile.mkdtemp()
     arguments = ["protoc", "-I" + PROTOS, "--python_out=" + out, "--grpc_python_out=" + out]
     assert protoc.main(arguments + FILES) == 0
