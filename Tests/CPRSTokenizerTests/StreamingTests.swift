@@ -53,6 +53,19 @@ struct StreamingTests {
         }
     }
 
+    @Test("what a long stream remembers of its words stays theirs while it grows")
+    func manyWords() throws {
+        let tokenizer = try TinyTokenizer.english.load()
+        let letters = (0..<26).map { Character(UnicodeScalar(UInt8(97 + $0))) }
+        // Of three bytes, so at most three tokens: all of them are remembered.
+        let words = letters.flatMap { first in letters.map { " \(first)\($0)" } }
+        let alone = try words.flatMap { try tokenizer.encode(Array($0.utf8), specialTokens: .text).map(\.id) }
+        let text = String(repeating: words.joined(), count: 3)
+        let tokens = try tokenizer.encode(Array(text.utf8), specialTokens: .text)
+        #expect(tokens.map(\.id) == alone + alone + alone)
+        #expect(tokens.last?.bytes.upperBound == text.utf8.count)
+    }
+
     @Test("tokens come out as soon as the next character settles them")
     func comesOutEarly() throws {
         let tokenizer = try TinyTokenizer.english.load()

@@ -27,7 +27,7 @@ struct BytePairEncoder: Sendable {
             return
         }
         let key = PretokenCache.key(text, at: range.lowerBound, length: range.count)
-        let index = PretokenCache.index(key)
+        let index = self.cache.index(key)
         let slot = self.cache[index]
         guard slot.key == key else {
             self.encodeAndRemember(text, range, origin, key, index, &tokens)
@@ -69,7 +69,7 @@ struct BytePairEncoder: Sendable {
             slot.lengths.1 = UInt8(found[first + 1].bytes.count)
         }
         if found.count > 2 { slot.tokens.2 = found[first + 2].id }
-        self.cache[index] = slot
+        self.cache.insert(slot, at: index)
     }
 
     @inline(never)

@@ -3,13 +3,15 @@ internal import CPRSCore
 /// The tokens of pretokens seen before. One place per hash, the latest wins; only short pretokens of few tokens
 /// are kept, which is nearly all of prose.
 ///
-/// A key holds the pretoken's bytes themselves, so a hit is never another pretoken's.
+/// A key holds the pretoken's bytes themselves, so a hit is never another pretoken's. It grows with what it holds: most
+/// texts are a question or a tag, for which clearing places takes longer than tokenizing.
 struct PretokenCache: Sendable {
     /// Longest pretoken kept, in bytes: two words hold it and its length.
     static let maxLength = 15
     /// Most tokens kept.
     static let maxTokens = 3
-    private static let slotCount = 1 << 13
+    /// Places: of a new cache, and at most.
+    private static let slotCounts = (first: 1 << 6, most: 1 << 13)
 
     struct Key: Equatable, Sendable {
         var low: UInt64
@@ -26,7 +28,9 @@ struct PretokenCache: Sendable {
         var lengths: (UInt8, UInt8, UInt8) = (0, 0, 0)
     }
 
-    private var slots = [Slot](repeating: Slot(), count: Self.slotCount)
+    /// A power of two of them.
+    private var slots = [Slot](repeating: Slot(), count: Self.slotCounts.first)
+    private var insertions = 0
 
     /// The key of the `length` (at most ``maxLength``) bytes at `start`; sixteen bytes there can be read.
     @inline(__always)
@@ -39,15 +43,24 @@ struct PretokenCache: Sendable {
     }
 
     @inline(__always)
-    static func index(_ key: Key) -> Int {
+    func index(_ key: Key) -> Int {
         let mixed = (key.low ^ key.high.byteSwapped &* 0xC2B2_AE3D_27D4_EB4F).multipliedFullWidth(
             by: 0x9E37_79B9_7F4A_7C15)
-        return Int(truncatingIfNeeded: (mixed.high ^ mixed.low) & UInt64(Self.slotCount &- 1))
+        return Int(truncatingIfNeeded: (mixed.high ^ mixed.low) & UInt64(self.slots.count &- 1))
     }
 
     @inline(__always)
-    subscript(index: Int) -> Slot {
-        get { self.slots[index] }
-        set { self.slots[index] = newValue }
+    subscript(index: Int) -> Slot { self.slots[index] }
+
+    mutating func insert(_ slot: Slot, at index: Int) {
+        self.slots[index] = slot
+        self.insertions += 1
+        if self.insertions > self.slots.count, self.slots.count < Self.slotCounts.most { self.grow() }
+    }
+
+    private mutating func grow() {
+        let old = self.slots
+        self.slots = [Slot](repeating: Slot(), count: old.count * 2)
+        for slot in old where slot.count > 0 { self.slots[self.index(slot.key)] = slot }
     }
 }
