@@ -423,7 +423,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--cprsd", default=harness.BINARY)
-    parser.add_argument("--precision", default="int8", help="arithmetic of the daemon (default: int8, the fastest)")
+    parser.add_argument("--model", help="model of the daemon (default: the one that ships)")
     parser.add_argument("--users", type=int, default=3)
     parser.add_argument("--streams", type=int, default=2, help="of each user")
     parser.add_argument("--pool", type=int, default=200, help="distinct requests")
@@ -437,7 +437,9 @@ def main():
     options = parser.parse_args()
     if options.worker:
         return work(options)
-    options.daemon_arguments = ["--precision", options.precision, "--max-retained-bytes", str(1 << 20)]
+    options.daemon_arguments = ["--max-retained-bytes", str(1 << 20)]
+    if options.model:
+        options.daemon_arguments += ["--model", options.model]
     os.makedirs(options.out, exist_ok=True)
     pause = Pause(options.pause_file)
     answers, requests = learn(options, pause)
