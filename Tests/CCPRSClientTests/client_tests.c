@@ -319,7 +319,8 @@ static void stubbed(cprs_client *client) {
     pthread_join(taker, &status);
     EXPECT((uintptr_t)status == CPRS_END);
     double time = seconds() - start;
-    EXPECT(cprs_call_summary(call)->input_bytes == length);
+    const cprs_summary *summary = cprs_call_summary(call);
+    EXPECT(summary != NULL && summary->input_bytes == length);
     printf("daemon: %zu MB at %.0f MB/s, without scoring\n", length >> 20, (double)length / time / 1e6);
     cprs_call_free(call);
     free(large);
