@@ -6,7 +6,7 @@
 #   DESTDIR=root PREFIX=/usr systemd/install.sh   the same below a folder, for packages
 #
 # Needs Swift, a C compiler, make, libopenblas-dev, zlib1g-dev, libnghttp2-dev, libprotobuf-c-dev and python3. The first
-# build takes some ten minutes on two cores; BIN names a folder of binaries that are built already. The binaries carry
+# build takes 26 minutes of processor time; BIN names a folder of binaries that are built already. The binaries carry
 # Swift's runtime; the machine needs none.
 set -euo pipefail
 umask 022
