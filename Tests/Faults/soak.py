@@ -350,7 +350,7 @@ def verdict(options, log, requests):
         lines.append(f"only {len(log.served)} of {options.pool} requests were served")
     warm_seconds = max(
         options.minutes * 60 / 6,
-        next((row["active_seconds"] for row in log.rows if row["served"] == options.pool), options.minutes * 60))
+        next(row["active_seconds"] for row in log.rows if row["served"] == log.rows[-1]["served"]))
     rests = [kilobytes for seconds, kilobytes in log.rests if seconds >= warm_seconds]
     third = len(rests) // 3
     if third == 0:
@@ -427,7 +427,7 @@ def main():
     parser.add_argument("--users", type=int, default=3)
     parser.add_argument("--streams", type=int, default=2, help="of each user")
     parser.add_argument("--pool", type=int, default=200, help="distinct requests")
-    parser.add_argument("--largest", type=int, default=10_000_000, help="bytes of the largest")
+    parser.add_argument("--largest", type=int, default=10_000_000, help="bytes of the largest, which must be served between two rests")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pause-file", default="", help="nothing is sent while it exists; the end moves accordingly")
     parser.add_argument("--known-answers", default="", help="answers.json of an earlier run with the same pool and build")
