@@ -9,7 +9,8 @@ enum { WIDE_SUMS = 24, NARROW_SUMS = 12 };
 
 // What is summed must be used, or the compiler drops the loop; what is multiplied must be unknown to it.
 static volatile float factor = 0.5f;
-static volatile int32_t sink;
+// Of each thread, as threads measure together.
+static _Thread_local volatile int32_t sink;
 
 CPRS_ON_VNNI static uint64_t fma_512(size_t rounds) {
     const __m512 a = _mm512_set1_ps(factor), b = _mm512_set1_ps(factor);
