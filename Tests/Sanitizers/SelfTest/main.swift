@@ -30,13 +30,6 @@ final class Counter: @unchecked Sendable { var value = 0 }
 
 final class LockedList: Sendable { let values = Mutex<[Int]>([]) }
 
-@inline(never)
-func leak(bytes: Int) {
-    let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: bytes)
-    memory.initialize(repeating: 1, count: bytes)
-    print(memory[bytes - 1])
-}
-
 switch CommandLine.arguments.last {
 case "race":
     let counter = Counter()
@@ -58,8 +51,6 @@ case "overflow":
     defer { bytes.deallocate() }
     for index in 0..<8 + CommandLine.arguments.count { bytes[index] = 1 }
     print(bytes[8])
-case "leak":
-    for size in 1..<100 { leak(bytes: size) }
 default:
     exit(64)
 }
