@@ -7,8 +7,8 @@ package import CPRSTokenizer
 ///
 /// A pure value: no I/O, no threads. Any chunking of the same bytes gives the same windows and the same decisions. It
 /// holds the tokens that are not scored yet and nothing of what is decided, so a caller that scores the waiting windows
-/// before it appends the next chunk uses constant memory; a budget adds some twenty bytes for every unit, some
-/// sixty where words are matched.
+/// before it appends the next chunk uses constant memory; a budget adds some twenty bytes for every unit, one or two
+/// hundred where words are matched.
 package struct Session: Sendable {
     private let prompt: Prompt
     private var tokens: StreamingTokenizer

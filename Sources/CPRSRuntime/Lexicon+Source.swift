@@ -50,34 +50,62 @@ extension Lexicon {
 }
 
 extension LexicalWeights {
-    /// Coefficients beyond this are a mistake: features are sums of a few dozen at most.
-    private static let maxWeight = 1000.0
-
-    /// Checks `cprs_lexical`: every field is a number and required.
+    /// Checks `cprs_lexical`: every field is a number and required, but for `feedback`, an object of such fields that may
+    /// be absent.
     ///
     /// - Throws: `modelUnusable` naming the field, its allowed range and the value.
     init(json: JSONValue, name: String) throws(CPRSError) {
+        let fields = try WeightFields(json, name: name)
+        let feedback = json.object?["feedback"] ?? .null
+        self.init(
+            bias: try fields.weight("bias"), critic: try fields.weight("critic"), best: try fields.weight("best"),
+            covered: try fields.weight("covered"), complete: try fields.weight("complete"),
+            nearby: try fields.weight("nearby"), key: try fields.weight("key"), format: try fields.weight("format"),
+            length: try fields.weight("length"), decay: try fields.number("decay", in: 0...1),
+            threshold: Float(try fields.number("threshold", in: 0...1)),
+            feedback: feedback.isNull ? nil : try FeedbackWeights(json: feedback, name: "\(name).feedback"))
+    }
+}
+
+extension FeedbackWeights {
+    fileprivate init(json: JSONValue, name: String) throws(CPRSError) {
+        let fields = try WeightFields(json, name: name)
+        self.init(
+            bias: try fields.weight("bias"), score: try fields.weight("score"), shared: try fields.weight("shared"),
+            further: try fields.weight("further"), beside: try fields.weight("beside"))
+    }
+}
+
+/// The members of an object of numbers, with errors that name the field.
+private struct WeightFields {
+    /// Coefficients beyond this are a mistake: features are sums of a few dozen at most.
+    private static let maxWeight = 1000.0
+
+    private let object: JSONObject
+    private let name: String
+
+    init(_ json: JSONValue, name: String) throws(CPRSError) {
         guard let object = json.object else {
             throw CPRSError(code: .modelUnusable, message: "\(name) must be an object")
         }
-        func number(_ key: String, in range: ClosedRange<Double>) throws(CPRSError) -> Double {
-            guard let value = object[key]?.number else {
-                throw CPRSError(code: .modelUnusable, message: "\(name).\(key) is missing or not a number")
-            }
-            guard range.contains(value) else {
-                throw CPRSError(
-                    code: .modelUnusable,
-                    message: "\(name).\(key) must be in \(range.lowerBound)...\(range.upperBound) (got \(value))")
-            }
-            return value
+        self.object = object
+        self.name = name
+    }
+
+    func number(_ key: String, in range: ClosedRange<Double>) throws(CPRSError) -> Double {
+        guard let value = self.object[key]?.number else {
+            throw CPRSError(code: .modelUnusable, message: "\(self.name).\(key) is missing or not a number")
         }
-        func weight(_ key: String) throws(CPRSError) -> Double {
-            try number(key, in: -Self.maxWeight...Self.maxWeight)
+        guard range.contains(value) else {
+            throw CPRSError(
+                code: .modelUnusable,
+                message:
+                    "\(self.name).\(key) must be in \(range.lowerBound)...\(range.upperBound) (got \(value))")
         }
-        self.init(
-            bias: try weight("bias"), critic: try weight("critic"), best: try weight("best"),
-            covered: try weight("covered"), complete: try weight("complete"), nearby: try weight("nearby"),
-            key: try weight("key"), format: try weight("format"), length: try weight("length"),
-            decay: try number("decay", in: 0...1), threshold: Float(try number("threshold", in: 0...1)))
+        return value
+    }
+
+    func weight(_ key: String) throws(CPRSError) -> Double {
+        try self.number(key, in: -Self.maxWeight...Self.maxWeight)
     }
 }

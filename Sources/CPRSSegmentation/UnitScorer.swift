@@ -14,9 +14,12 @@ package struct ScoredUnit: Hashable, Sendable {
     package var bestScore: Float
     /// The question's words in the unit, one bit each (``QueryWords``); 0 unless words are matched.
     package var words: UInt64
+    /// Its other words that are rare, each once; none unless they are collected.
+    package var rareWords: [RareWord]
 
     package init(
-        bytes: ByteRange, tokens: Int, score: Float, tag: Int, bestScore: Float? = nil, words: UInt64 = 0
+        bytes: ByteRange, tokens: Int, score: Float, tag: Int, bestScore: Float? = nil, words: UInt64 = 0,
+        rareWords: [RareWord] = []
     ) {
         self.bytes = bytes
         self.tokens = tokens
@@ -24,6 +27,7 @@ package struct ScoredUnit: Hashable, Sendable {
         self.tag = tag
         self.bestScore = bestScore ?? score
         self.words = words
+        self.rareWords = rareWords
     }
 }
 
@@ -58,10 +62,11 @@ package struct UnitScorer: Sendable {
     /// A scorer at the start of a text.
     package init(_ aggregation: Aggregation) { self.fold = ScoreFold(aggregation) }
 
-    /// A scorer whose units say which of the question's words they hold; the scores are the critic's.
-    package init(_ aggregation: Aggregation, query: QueryWords, table: LexicalTable) {
+    /// A scorer whose units say which of the question's words they hold, and which rare ones beside them if those are
+    /// collected; the scores are the critic's.
+    package init(_ aggregation: Aggregation, query: QueryWords, table: LexicalTable, collectsRareWords: Bool) {
         self.init(aggregation)
-        self.matcher = WordMatcher(query, table: table)
+        self.matcher = WordMatcher(query, table: table, collectsRareWords: collectsRareWords)
     }
 
     /// A scorer whose units' scores take the question's words into account; each is given out one unit later.
@@ -132,9 +137,10 @@ package struct UnitScorer: Sendable {
 
     private mutating func close(at end: Int, evenEmpty: Bool) {
         guard evenEmpty || self.fold.count > 0 else { return }
+        let found = self.matcher?.takeUnit()
         let unit = ScoredUnit(
             bytes: self.start..<end, tokens: self.fold.count, score: self.fold.score, tag: self.fold.tag,
-            bestScore: self.fold.best, words: self.matcher?.takeUnit() ?? 0)
+            bestScore: self.fold.best, words: found?.words ?? 0, rareWords: found?.rare ?? [])
         if self.fusion == nil {
             self.ready.append(CollectionOfOne(unit))
         } else if let fused = self.fusion?.append(unit) {

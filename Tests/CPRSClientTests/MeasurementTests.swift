@@ -25,7 +25,7 @@ internal import Testing
                 guard round >= 20 else { continue }
                 let stages = result.summary.stages
                 total.append(time)
-                forward.append(stages.qkv + stages.attention + stages.mlp + stages.head)
+                forward.append(stages.qkv + stages.attention + stages.mlp + stages.head + stages.wait)
                 rest.append(time - forward[forward.count - 1])
             }
             let beyond = Self.milliseconds(rest, percent: 50)

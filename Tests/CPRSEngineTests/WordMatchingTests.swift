@@ -8,7 +8,7 @@ internal import Testing
 @Suite("word matching in a session")
 struct WordMatchingTests {
     /// Every token is a word of its own; ids stand for their rarity.
-    private static func lexicon(threshold: Float = 0.5) throws -> Lexicon {
+    private static func lexicon(threshold: Float = 0.5, feedback: FeedbackWeights? = nil) throws -> Lexicon {
         let count = try Tokenizer(folder: SharedData.modelFolder).vocabularySize
         let rows = (0..<count).map(Float.init)
         let table = try LexicalTable(
@@ -17,7 +17,7 @@ struct WordMatchingTests {
         let weights = LexicalWeights(
             bias: -4, critic: 0.5, best: 0.25, covered: 6, complete: 0, nearby: 2, key: 0, format: 0, length: 0.25,
             decay: 0.5,
-            threshold: threshold)
+            threshold: threshold, feedback: feedback)
         return Lexicon(table: table, weights: weights)
     }
 
@@ -38,6 +38,13 @@ struct WordMatchingTests {
         request.windowTokens = 160
         let pieces = try Compression.run(Sample.mixed, request, chunk: chunk, backwards: true, lexicon: lexicon)
         #expect(pieces.kept == whole.kept)
+
+        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 5, further: 5, beside: 1)
+        let second = try Self.lexicon(feedback: feedback)
+        (request.budget, request.threshold, request.keepRegexes) = (.ratio(0.2), nil, [])
+        let piecesOfBudget = try Compression.run(Sample.mixed, request, chunk: chunk, backwards: true, lexicon: second)
+        request.windowTokens = nil
+        #expect(try Compression.run(Sample.mixed, request, lexicon: second).kept == piecesOfBudget.kept)
     }
 
     @Test("switched off, or with units below a line, it changes nothing", arguments: Granularity.allCases)
@@ -66,6 +73,33 @@ struct WordMatchingTests {
         #expect(String(decoding: found.output(of: text), as: UTF8.self).contains(sentence))
         let blind = try Compression.run(text, request, critic: even)
         #expect(!String(decoding: blind.output(of: text), as: UTF8.self).contains(sentence))
+    }
+
+    @Test("within a budget, a sentence of the second step is found by the rare name that the first one gives")
+    func secondStep() throws {
+        let first = "The peculiar watermark came from Cornwall.\n"
+        let second = "In Cornwall, paper is made by hand.\n"
+        let text = Array((first + Sample.log + second + Sample.log).utf8)
+        let request = CompressionRequest.test {
+            $0.query = "How did they make the peculiar watermark?"
+            $0.budget = .maxTokens(40)
+        }
+        let even = FakeCritic { _ in 0.1 }
+        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 20, further: 0, beside: 0)
+        func output(_ feedback: FeedbackWeights?, _ change: (inout CompressionRequest) -> Void = { _ in }) throws
+            -> String
+        {
+            var request = request
+            change(&request)
+            let run = try Compression.run(text, request, critic: even, lexicon: Self.lexicon(feedback: feedback))
+            return String(decoding: run.output(of: text), as: UTF8.self)
+        }
+        #expect(try output(feedback).contains(first) && output(feedback).contains(second))
+        #expect(try output(nil).contains(first) && !output(nil).contains(second))
+        // It is fitted to sentences, and what is decided by a threshold alone cannot wait for the whole text.
+        for change: (inout CompressionRequest) -> Void in [{ $0.granularity = .line }, { $0.budget = nil }] {
+            #expect(try output(feedback, change) == output(nil, change))
+        }
     }
 
     @Test("the default threshold is the lexicon's; the caller's comes first")

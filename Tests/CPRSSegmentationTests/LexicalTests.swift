@@ -179,23 +179,41 @@ struct LexicalTests {
             bias: weights[0], critic: weights[1], best: weights[2], covered: weights[3], complete: weights[4],
             nearby: weights[5], key: weights[6], format: weights[7], length: weights[8], decay: weights[9],
             threshold: 0.5)
+        let second = floats(fields["feedback"]).map(Double.init)
+        let feedback = FeedbackWeights(
+            bias: second[0], score: second[1], shared: second[2], further: second[3], beside: second[4])
         for (number, item) in cases.enumerated() {
             let object = try #require(item.object)
             let words = QueryWords(ids(object["query"]), format: ids(object["format"]), table: table)
-            var scorer = UnitScorer(.mean, query: words, table: table, weights: lexicalWeights)
             let keep = floats(object["keep"])
             let tokens = ids(object["ids"]).enumerated().map {
                 ScoredToken(token: Token(id: $1, bytes: $0..<$0 + 1), label: .inside, score: keep[$0])
             }
-            scorer.append(tokens)
-            scorer.append(unitEnds: ids(object["ends"]).map(Int.init))
-            scorer.finish(totalBytes: tokens.count)
-            for expected in floats(object["scores"]) {
-                let unit = scorer.next()
-                let score = try #require(unit).score
-                #expect(abs(score - expected) < 1e-5, "case \(number)")
+            func units(_ scorer: UnitScorer) -> [ScoredUnit] {
+                var scorer = scorer
+                scorer.append(tokens)
+                scorer.append(unitEnds: ids(object["ends"]).map(Int.init))
+                scorer.finish(totalBytes: tokens.count)
+                var units: [ScoredUnit] = []
+                while let unit = scorer.next() { units.append(unit) }
+                return units
             }
-            #expect(scorer.next() == nil)
+            func expect(_ units: [ScoredUnit], _ key: String) {
+                let expected = floats(object[key])
+                #expect(units.count == expected.count, "case \(number)")
+                for (unit, expected) in zip(units, expected) {
+                    #expect(abs(unit.score - expected) < 1e-5, "\(key) of case \(number)")
+                }
+            }
+            expect(units(UnitScorer(.mean, query: words, table: table, weights: lexicalWeights)), "scores")
+            var whole = WholeTextUnits(words, weights: lexicalWeights, feedback: feedback)
+            for unit in units(UnitScorer(.mean, query: words, table: table, collectsRareWords: true)) {
+                whole.append(unit, forced: false)
+            }
+            var selection = BudgetSelection()
+            whole.select(into: &selection)
+            let all = try selection.select(budget: .ratio(1), totalTokens: tokens.count, threshold: nil).kept
+            expect(all.map(\.unit), "second")
         }
     }
 

@@ -28,7 +28,7 @@ struct WholeTextUnitsTests {
         // Every unit but one holds word 1; one holds word 2 alone.
         var words = [UInt64](repeating: 0b01, count: 50)
         words[20] = 0b10
-        var all = WholeTextUnits(query, weights: Self.weights)
+        var all = WholeTextUnits(query, weights: Self.weights, feedback: nil)
         for unit in Self.units(words) { all.append(unit, forced: false) }
         var selection = BudgetSelection()
         all.select(into: &selection)
@@ -36,11 +36,26 @@ struct WholeTextUnitsTests {
         #expect(kept.map(\.unit.bytes.lowerBound) == [200])
     }
 
+    @Test("a unit without end holds no more rare words than one that has many")
+    func endless() throws {
+        let rows = (0..<2000).map(Float.init)
+        let table = try LexicalTable(
+            classes: rows, idf: rows.map { _ in 9 }, shapes: rows.map { _ in 0 }, spellings: rows,
+            letters: rows.map { _ in 1 }, name: "t")
+        var scorer = UnitScorer(.mean, query: QueryWords([0], table: table), table: table, collectsRareWords: true)
+        scorer.append(
+            (0..<2000).map { ScoredToken(token: Token(id: TokenID($0), bytes: $0..<$0 + 1), label: .inside, score: 0) })
+        scorer.finish(totalBytes: 2000)
+        let unit = scorer.next()
+        #expect(unit?.rareWords.count == 256)
+    }
+
     @Test("forced units stay forced, none gets lost, and one unit alone is scored, too")
     func forced() throws {
         let query = QueryWords([1, 2], table: try Self.table())
-        for count in [0, 1, 2, 9] {
-            var all = WholeTextUnits(query, weights: Self.weights)
+        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 1, further: 1, beside: 1)
+        for (count, feedback) in [0, 1, 2, 9].flatMap({ [($0, nil), ($0, feedback)] }) {
+            var all = WholeTextUnits(query, weights: Self.weights, feedback: feedback)
             for (index, unit) in Self.units([UInt64](repeating: 0b11, count: count)).enumerated() {
                 all.append(unit, forced: index == 1)
             }

@@ -62,7 +62,7 @@ build_swift() {
         local object=$build/kernels/$(basename "$source").o
         [ "$object" -nt "$source" ] || "$clang" "${clang_flags[@]}" -ISources/CCPRSKernels/include -c "$source" -o "$object"
     done
-    local module modules=(CPRSCore CPRSJSON CPRSTokenizer CPRSPatterns CPRSSegmentation CPRSTensors CPRSModel CPRSEngine
+    local module modules=(CPRSCore CPRSDigest CPRSJSON CPRSTokenizer CPRSPatterns CPRSSegmentation CPRSTensors CPRSModel CPRSEngine
         CPRSRuntime)
     for module in "${modules[@]}"; do build_module "$module" "Sources/$module"; done
     build_module CPRSTestSupport Tests/CPRSTestSupport
@@ -71,6 +71,7 @@ build_swift() {
     local dependencies
     mapfile -t dependencies < <(find $release/Crypto.build $release/CryptoBoringWrapper.build $release/CCrypto*.build \
         $release/CXKCP*.build -name '*.o')
+    [ -z "$(find $build/*.o $build/kernels/*.o -newer $build/fuzz -print -quit 2>&1)" ] && return
     # The linker's warnings are about symbols of the sanitizer itself.
     swiftc -sanitize=fuzzer,address -g $build/*.o $build/kernels/*.o "${dependencies[@]}" -lopenblas -lstdc++ \
         -o $build/fuzz 2>&1 | grep -v 'Cannot export local symbol' || true
@@ -78,6 +79,7 @@ build_swift() {
 }
 
 build_client() {
+    [ -z "$(find Tests/Fuzz/Client Sources/CCPRSClient -newer $build/fuzz-client -print -quit 2>&1)" ] && return
     clang=$(dirname "$(readlink -f "$(command -v swiftc)")")/clang
     "$clang" -std=c11 -D_GNU_SOURCE "${clang_flags[@]}" -fsanitize=fuzzer -Wl,--wrap=connect -ISources/CCPRSClient/include \
         -ISources/CCPRSClient Tests/Fuzz/Client/client_fuzz.c Sources/CCPRSClient/*.c Sources/CCPRSClient/generated/*.c \
@@ -98,6 +100,13 @@ if $is_client_asked; then build_client; fi
 
 # ---- Searching
 
+# Of this script's children that ended.
+processor_seconds() {
+    local user system
+    read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"/proc/$$/stat"
+    echo $(((user + system) / $(getconf CLK_TCK)))
+}
+
 status=0
 for target in "${targets[@]}"; do
     corpus=$build/corpus/$target found=$build/found/$target log=$build/$target.log
@@ -106,12 +115,14 @@ for target in "${targets[@]}"; do
     # Swift's runtime keeps what it made once; LeakSanitizer cannot tell.
     if [ "$target" = client ]; then program=$build/fuzz-client leaks=1; fi
     rc=0
+    began=$(processor_seconds)
     FUZZ_TARGET=$target ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=0 "$program" \
         -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix="$found/" \
         -dict=Tests/Fuzz/words.dict "$corpus" "Tests/Fuzz/Corpus/$target" >"$log" 2>&1 || rc=$?
     tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     covered=$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "$log" | tail -1)
-    echo "$target: ${tried:-0} inputs tried, ${covered:-nothing covered}, $([ $rc = 0 ] && echo 'nothing broke' || echo BROKE)"
+    used=$(($(processor_seconds) - began))
+    echo "$target: ${tried:-0} inputs tried in $used s of processor time, ${covered:-nothing covered}, $([ $rc = 0 ] && echo 'nothing broke' || echo BROKE)"
     if [ $rc != 0 ]; then
         status=1
         grep -E 'ERROR|SUMMARY|Fatal error|Test unit written' "$log" | head -8

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from . import circuit, corpus, decision, engine, evaluate, export, fuse, heldout, lexicon, plot, tokenizer, train, unpack
+from . import circuit, corpus, decision, engine, evaluate, export, feedback, fuse, heldout, lexicon, plot, tokenizer, train, unpack
 from .critic import TokenCritic
 from .dataset import Dataset, build
 from .prompts import MARKER_END, MARKER_START
@@ -101,6 +101,12 @@ def fuse_command(options, config):
         fuse.fuse(scorer, bpe, options.corpus, options.model, options.items, options.lexicon)
 
 
+def feedback_command(options, config):
+    bpe = tokenizer.load(options.model / "tokenizer.json")
+    with engine.Engine(options.cprsd, options.model, options.threads) as scorer:
+        feedback.fit(scorer, bpe, options.corpus, options.model, options.items)
+
+
 def evaluate_command(options, config):
     items = heldout.build(options.corpus, config["held_out"][options.set])
     baselines = evaluate.Baselines(options.work / "baselines.json") if options.baselines else None
@@ -185,6 +191,11 @@ def parse():
     step.add_argument("--lexicon", type=Path, help="folder with the same tokenizer whose table of words is taken; counting one takes minutes")
     step.add_argument("--items", type=float, default=1.0, help="share of the items to fit on, above 0")
     step.set_defaults(run=fuse_command)
+    step = steps.add_parser("feedback", help="a folder that fuse wrote gets cprs_lexical.feedback in its config, for budgets")
+    step.add_argument("--model", type=Path, required=True, help="folder with cprs_lexicon.safetensors; its tokenizer.json is used")
+    step.add_argument("--cprsd", type=Path, default=engine.REPOSITORY / ".build/release/cprsd", help="daemon that scores (default: the release build)")
+    step.add_argument("--items", type=float, default=1.0, help="share of the questions to fit on, above 0")
+    step.set_defaults(run=feedback_command)
     step = steps.add_parser("reliability", help="thresholds and calibration of an exported folder -> reliability.json")
     step.add_argument("--folder", type=Path, required=True)
     step.add_argument("--set", default="full", help="which item counts of the config: quick or full")

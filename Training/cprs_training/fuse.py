@@ -70,24 +70,32 @@ def features(table, query, ids, units, keep, decay=DECAY, stretch=None):
 
     stretch: the critic's score of a unit is its best mean over so many tokens; None: over all.
     """
-    idf, total = query.idf, query.idf.sum()
-    if total <= 0:
+    if query.idf.sum() <= 0:
         return None
-    found = lexical.matches(table, query, ids, units)
+    none = np.zeros(len(units))
+    columns = [
+        logit(np.array([best_mean(keep[start:end], stretch) for start, end in units])),
+        logit(np.array([keep[start:end].max() for start, end in units])),
+        *[none] * 5,
+        np.log(np.array([end - start for start, end in units]) / USUAL_TOKENS),
+    ]
+    return with_coverage(np.stack(columns, axis=1), query, lexical.matches(table, query, ids, units), decay)
+
+
+def with_coverage(features, query, found, decay):
+    """The features with those of the question's words computed (anew); found [S, W]."""
     key, covered = lexical.coverage(query, found)
-    return np.stack(
-        [
-            logit(np.array([best_mean(keep[start:end], stretch) for start, end in units])),
-            logit(np.array([keep[start:end].max() for start, end in units])),
-            covered,
-            covered**2,
-            (lexical.nearby(found, decay) * idf).sum(1) / total,
-            key,
-            found[:, query.format].all(1) * query.format.any(),
-            np.log(np.array([end - start for start, end in units]) / USUAL_TOKENS),
-        ],
-        axis=1,
-    )
+    columns = {
+        "covered": covered,
+        "complete": covered**2,
+        "nearby": (lexical.nearby(found, decay) * query.idf).sum(1) / query.idf.sum(),
+        "key": key,
+        "format": found[:, query.format].all(1) * query.format.any(),
+    }
+    features = features.copy()
+    for name, values in columns.items():
+        features[:, FEATURES.index(name)] = values
+    return features
 
 
 def best_mean(values, stretch):

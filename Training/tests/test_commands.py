@@ -18,7 +18,7 @@ CORPUS = REPOSITORY.parent / "shared/data/corpus"
 def test_help_names_every_step():
     run = subprocess.run([sys.executable, "-m", "cprs_training", "--help"], cwd=REPOSITORY / "Training", capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
-    assert all(step in run.stdout for step in ("tokenizer", "data", "init", "train", "export", "unpack", "fuse", "evaluate"))
+    assert all(step in run.stdout for step in ("tokenizer", "data", "init", "train", "export", "unpack", "fuse", "feedback", "evaluate"))
 
 
 @pytest.fixture(scope="module")

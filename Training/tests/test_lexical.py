@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cprs_training import fuse, lexical
+from cprs_training import feedback, fuse, lexical
 
 VECTORS = Path(__file__).resolve().parents[2] / "Tests" / "Fixtures" / "lexical_vectors.json"
 WEIGHTS = {"bias": -4.0, "critic": 0.5, "best": 0.25, "covered": 3.0, "complete": 2.5, "nearby": 3.0}
 WEIGHTS |= {"key": 2.0, "format": 1.5, "length": 0.5}
 VECTOR_DECAY = 0.5
+FEEDBACK = {"bias": -1.5, "score": 1.25, "shared": 2.0, "further": 6.0, "beside": 1.75}
 
 
 def random_table(rng, tokens=40):
@@ -43,11 +44,22 @@ def vectors(seed=3, count=30):
         if found is not None:
             logits = found @ np.array([WEIGHTS[name] for name in fuse.FEATURES]) + WEIGHTS["bias"]
             scores = [round(float(score), 7) for score in 1 / (1 + np.exp(-logits))]
-            cases.append({"query": query, "format": form, "ids": ids, "ends": ends, "keep": keep, "scores": scores})
+            case = {"query": query, "format": form, "ids": ids, "ends": ends, "keep": keep, "scores": scores}
+            cases.append(case | {"second": second_scores(table, words, ids, sentences, found)})
     rows = {"class": table.classes, "idf": table.idf.astype(float).round(6), "shape": table.shape}
     rows |= {"spelling": table.spelling, "letters": table.letters}
     weights = [*WEIGHTS.values(), VECTOR_DECAY]
-    return {"weights": weights, **{name: values.tolist() for name, values in rows.items()}, "cases": cases}
+    return {"weights": weights, "feedback": list(FEEDBACK.values()), **{name: values.tolist() for name, values in rows.items()}, "cases": cases}
+
+
+def second_scores(table, words, ids, sentences, features):
+    """The scores of the same units where the whole text is known."""
+    matches = lexical.matches(table, words, ids, sentences)
+    words.idf = feedback.narrowed(words.idf, matches)
+    first = fuse.with_coverage(features, words, matches, VECTOR_DECAY) @ np.array([WEIGHTS[name] for name in fuse.FEATURES]) + WEIGHTS["bias"]
+    rare = feedback.rare_words(table, words, ids, sentences)
+    logits = feedback.features(first, rare, matches, words.idf, VECTOR_DECAY) @ np.array([FEEDBACK[name] for name in feedback.FEATURES]) + FEEDBACK["bias"]
+    return [round(float(score), 7) for score in 1 / (1 + np.exp(-logits))]
 
 
 def test_shared_vectors_are_what_this_code_computes():

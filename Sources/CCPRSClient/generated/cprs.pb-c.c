@@ -2163,7 +2163,7 @@ const ProtobufCMessageDescriptor cprs__v1__summary__descriptor =
   (ProtobufCMessageInit) cprs__v1__summary__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor cprs__v1__timings__field_descriptors[8] =
+static const ProtobufCFieldDescriptor cprs__v1__timings__field_descriptors[9] =
 {
   {
     "total_us",
@@ -2261,6 +2261,18 @@ static const ProtobufCFieldDescriptor cprs__v1__timings__field_descriptors[8] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "wait_us",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Cprs__V1__Timings, wait_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned cprs__v1__timings__field_indices_by_name[] = {
   5,   /* field[5] = attention_us */
@@ -2271,11 +2283,12 @@ static const unsigned cprs__v1__timings__field_indices_by_name[] = {
   4,   /* field[4] = qkv_us */
   2,   /* field[2] = scoring_us */
   0,   /* field[0] = total_us */
+  8,   /* field[8] = wait_us */
 };
 static const ProtobufCIntRange cprs__v1__timings__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor cprs__v1__timings__descriptor =
 {
@@ -2285,7 +2298,7 @@ const ProtobufCMessageDescriptor cprs__v1__timings__descriptor =
   "Cprs__V1__Timings",
   "cprs.v1",
   sizeof(Cprs__V1__Timings),
-  8,
+  9,
   cprs__v1__timings__field_descriptors,
   cprs__v1__timings__field_indices_by_name,
   1,  cprs__v1__timings__number_ranges,

@@ -149,8 +149,8 @@ struct  Cprs__V1__Begin
    */
   char *query;
   /*
-   * Category words that scores are multiplied by; "outside" is never chosen. They must differ. Default: the preset's, or
-   * those in the instruction's tagging rules.
+   * Category words that scores are multiplied by; "outside" is never chosen. At most 1024 of at most 256 bytes, which
+   * must differ. Default: the preset's, or those in the instruction's tagging rules.
    */
   size_t n_tags;
   char **tags;
@@ -570,16 +570,20 @@ struct  Cprs__V1__Timings
    */
   uint64_t engine_us;
   /*
-   * Parts of the forward passes.
+   * Parts of the forward passes; their sum is the time of all.
    */
   uint64_t qkv_us;
   uint64_t attention_us;
   uint64_t mlp_us;
   uint64_t head_us;
+  /*
+   * While one compute thread waited for the others.
+   */
+  uint64_t wait_us;
 };
 #define CPRS__V1__TIMINGS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&cprs__v1__timings__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Cprs__V1__ModelInfo

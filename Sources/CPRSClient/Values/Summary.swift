@@ -77,12 +77,15 @@ public struct StageTimes: Hashable, Sendable {
     public var mlp: Duration
     /// Embedding, last normalisation, both heads.
     public var head: Duration
+    /// While one compute thread waited for the others.
+    public var wait: Duration
 
     init(_ wire: Cprs_V1_Timings) {
         self.qkv = .microseconds(Int64(clamping: wire.qkvUs))
         self.attention = .microseconds(Int64(clamping: wire.attentionUs))
         self.mlp = .microseconds(Int64(clamping: wire.mlpUs))
         self.head = .microseconds(Int64(clamping: wire.headUs))
+        self.wait = .microseconds(Int64(clamping: wire.waitUs))
     }
 }
 

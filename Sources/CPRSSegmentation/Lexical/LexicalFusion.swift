@@ -31,10 +31,12 @@ package struct LexicalWeights: Hashable, Sendable {
     package var decay: Double
     /// Least fused score of a kept unit unless the caller names one, 0...1.
     package var threshold: Float
+    /// For a second look at the sentences of a whole text; nil: there is none.
+    package var feedback: FeedbackWeights?
 
     package init(
         bias: Double, critic: Double, best: Double, covered: Double, complete: Double, nearby: Double, key: Double,
-        format: Double, length: Double, decay: Double, threshold: Float
+        format: Double, length: Double, decay: Double, threshold: Float, feedback: FeedbackWeights? = nil
     ) {
         self.bias = bias
         self.critic = critic
@@ -47,6 +49,7 @@ package struct LexicalWeights: Hashable, Sendable {
         self.length = length
         self.decay = decay
         self.threshold = threshold
+        self.feedback = feedback
     }
 }
 
@@ -95,9 +98,9 @@ struct LexicalFusion: Sendable {
         self.recent = Array(repeating: 0, count: query.idf.count)
     }
 
-    /// Scores the units of a whole text anew, with words at most as rare as they are in it.
+    /// Scores all units of a text.
     static func rescore(_ units: [ScoredUnit], _ query: QueryWords, weights: LexicalWeights) -> [ScoredUnit] {
-        var fusion = LexicalFusion(query.narrowed(to: units), weights: weights)
+        var fusion = LexicalFusion(query, weights: weights)
         var rescored: [ScoredUnit] = []
         rescored.reserveCapacity(units.count)
         for unit in units { if let unit = fusion.append(unit) { rescored.append(unit) } }
@@ -119,7 +122,7 @@ struct LexicalFusion: Sendable {
         guard var unit = self.waiting else { return nil }
         self.waiting = nil
         let key = self.key(in: unit.words)
-        let plain = self.sum(of: unit.words & self.query.plain)
+        let plain = self.query.sum(of: unit.words & self.query.plain)
         let covered = (plain + key * self.query.keyIDF) / (self.query.plainIDF + self.query.keyIDF)
         let weights = self.weights
         var logit = weights.bias
@@ -153,27 +156,13 @@ struct LexicalFusion: Sendable {
     private func key(in words: UInt64) -> Double {
         guard !self.query.keys.isEmpty else {
             var strongest = 0.0
-            self.forEach(words) { strongest = max(strongest, self.query.idf[$0]) }
+            self.query.forEach(words) { strongest = max(strongest, self.query.idf[$0]) }
             return strongest / self.query.greatestIDF
         }
-        return self.query.keys.reduce(0) { max($0, self.sum(of: words & $1.words) / $1.idf) }
+        return self.query.keys.reduce(0) { max($0, self.query.sum(of: words & $1.words) / $1.idf) }
     }
 
-    private func sum(of words: UInt64) -> Double {
-        var sum = 0.0
-        self.forEach(words) { sum += self.query.idf[$0] }
-        return sum
-    }
-
-    private func forEach(_ words: UInt64, _ body: (Int) -> Void) {
-        var rest = words
-        while rest != 0 {
-            body(rest.trailingZeroBitCount)
-            rest &= rest - 1
-        }
-    }
-
-    private static func logit(_ score: Float) -> Double {
+    static func logit(_ score: Float) -> Double {
         let probability = min(max(Double(score), Self.margin), 1 - Self.margin)
         return log(probability / (1 - probability))
     }

@@ -89,6 +89,22 @@ package struct QueryWords: Sendable {
         return narrowed.isEmpty ? self : narrowed
     }
 
+    /// Sum of the idf of a set of words; bits beyond the words count nothing.
+    func sum(of words: UInt64) -> Double {
+        var sum = 0.0
+        self.forEach(words) { sum += self.idf[$0] }
+        return sum
+    }
+
+    /// Hands over the index of each word of a set.
+    func forEach(_ words: UInt64, _ body: (Int) -> Void) {
+        var rest = words
+        while rest != 0 {
+            body(rest.trailingZeroBitCount)
+            rest &= rest - 1
+        }
+    }
+
     /// Whether there is nothing to match.
     package var isEmpty: Bool { self.totalIDF <= 0 }
 

@@ -43,6 +43,7 @@ struct RequestTimings: Sendable {
         timings.attentionUs = stages.attention.microseconds
         timings.mlpUs = stages.mlp.microseconds
         timings.headUs = stages.head.microseconds
+        timings.waitUs = stages.wait.microseconds
         return timings
     }
 }

@@ -461,9 +461,9 @@ package nonisolated struct Cprs_V1_Selection: Sendable {
   /// Regular expressions whose matches' units are kept whatever their score.
   package var keepRegexes: [String] = []
 
-  /// Count the question's words in and around a sentence, line, record or paragraph beside the model's score. It changes
-  /// nothing where the model brings no lexicon. Default: as the preset does; true with an instruction; in a Recut, as the
-  /// request did.
+  /// Count the question's words in and around a sentence, line, record or paragraph beside the model's score, and within
+  /// a budget what a sentence shares with the best ones. It changes nothing where the model brings no lexicon. Default: as
+  /// the preset does; true with an instruction; in a Recut, as the request did.
   package var matchWords: Bool {
     get {_matchWords ?? false}
     set {_matchWords = newValue}
@@ -809,7 +809,7 @@ package nonisolated struct Cprs_V1_Timings: Sendable {
   /// Tokenizing, cutting, selecting, hashing.
   package var engineUs: UInt64 = 0
 
-  /// Parts of the forward passes.
+  /// Parts of the forward passes; their sum is the time of all.
   package var qkvUs: UInt64 = 0
 
   package var attentionUs: UInt64 = 0
@@ -817,6 +817,9 @@ package nonisolated struct Cprs_V1_Timings: Sendable {
   package var mlpUs: UInt64 = 0
 
   package var headUs: UInt64 = 0
+
+  /// While one compute thread waited for the others.
+  package var waitUs: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2017,7 +2020,7 @@ nonisolated extension Cprs_V1_Summary: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension Cprs_V1_Timings: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Timings"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}total_us\0\u{3}first_decision_us\0\u{3}scoring_us\0\u{3}engine_us\0\u{3}qkv_us\0\u{3}attention_us\0\u{3}mlp_us\0\u{3}head_us\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}total_us\0\u{3}first_decision_us\0\u{3}scoring_us\0\u{3}engine_us\0\u{3}qkv_us\0\u{3}attention_us\0\u{3}mlp_us\0\u{3}head_us\0\u{3}wait_us\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2033,6 +2036,7 @@ nonisolated extension Cprs_V1_Timings: SwiftProtobuf.Message, SwiftProtobuf._Mes
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.attentionUs) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.mlpUs) }()
       case 8: try { try decoder.decodeSingularUInt64Field(value: &self.headUs) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.waitUs) }()
       default: break
       }
     }
@@ -2063,6 +2067,9 @@ nonisolated extension Cprs_V1_Timings: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if self.headUs != 0 {
       try visitor.visitSingularUInt64Field(value: self.headUs, fieldNumber: 8)
     }
+    if self.waitUs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.waitUs, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2075,6 +2082,7 @@ nonisolated extension Cprs_V1_Timings: SwiftProtobuf.Message, SwiftProtobuf._Mes
     if lhs.attentionUs != rhs.attentionUs {return false}
     if lhs.mlpUs != rhs.mlpUs {return false}
     if lhs.headUs != rhs.headUs {return false}
+    if lhs.waitUs != rhs.waitUs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -62,6 +62,7 @@ extension CompressionSummary {
         self.timings.attention = summary.stages.attention
         self.timings.mlp = summary.stages.mlp
         self.timings.head = summary.stages.head
+        self.timings.wait = summary.stages.wait
         self.elapsed = summary.elapsed
     }
 }

@@ -49,7 +49,7 @@ struct JSONWriter: ResultWriter {
         let stages: [(String, Double)] = [
             ("open", openSeconds), ("total", summary.elapsed.seconds), ("qkv", summary.timings.qkv.seconds),
             ("attention", summary.timings.attention.seconds), ("mlp", summary.timings.mlp.seconds),
-            ("head", summary.timings.head.seconds),
+            ("head", summary.timings.head.seconds), ("wait", summary.timings.wait.seconds),
         ]
         return "{" + stages.map { "\"\($0)\":\(Format.fixed($1, 6))" }.joined(separator: ",") + "}"
     }

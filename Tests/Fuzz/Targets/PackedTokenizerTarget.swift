@@ -46,7 +46,7 @@ final class PackedBytes: @unchecked Sendable {
         let (offset, value) = (input.number(bytes: 3), UInt32(input.number(bytes: 4)))
         // Each of the ten sections has its offset and count in the header, after four words.
         let word = 32 + 16 * section
-        let start = section < 10 ? Int(self.bytes.loadUnaligned(fromByteOffset: word, as: UInt64.self)) : 0
+        let start = section < 10 ? self.bytes.loadUnaligned(fromByteOffset: word, as: Int.self) : 0
         let place = section == 11 ? offset % 192 : start &+ offset
         guard place >= 0, place <= self.bytes.count - 4 else { return }
         self.bytes.storeBytes(of: value, toByteOffset: place, as: UInt32.self)
