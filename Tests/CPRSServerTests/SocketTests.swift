@@ -237,6 +237,30 @@ internal import Testing
         #expect(piece > 4 || seen == lengths.count)
     }
 
+    @Test("bytes are cut where HTTP/2's frames end, however they came", arguments: [1, 2, 9, 10, 33, 9000])
+    func frames(piece: Int) {
+        let lengths = [0, 3, 70_000, 0, 5, 300]
+        let preface = [UInt8](repeating: 0xFF, count: 24)
+        let stream = lengths.reduce(into: preface) { stream, length in
+            stream += [16, 8, 0].map { UInt8(truncatingIfNeeded: length >> $0) }
+            stream += [UInt8](repeating: 0xFF, count: 6 + length)
+        }
+        // After the preface, and after each frame.
+        let ends = lengths.reduce(into: [24]) { ends, length in ends.append(ends[ends.count - 1] + 9 + length) }
+        let reads = Array(stride(from: piece, to: stream.count, by: piece)) + [stream.count]
+        var cutter = FrameCutter()
+        var cuts: [Int] = []
+        var start = 0
+        for read in reads {
+            while start < read {
+                start = cutter.endOfFrame(in: stream[start..<read])
+                cuts.append(start)
+            }
+        }
+        #expect(Set(cuts) == Set(ends + reads))
+        #expect(cuts == cuts.sorted() && cuts.count == Set(cuts).count)
+    }
+
     static func waitUntilIdle(_ service: CompressService) async throws {
         for _ in 0..<2000 where service.gate.active > 0 { try await Task.sleep(for: .milliseconds(1)) }
         #expect(service.gate.active == 0)

@@ -112,7 +112,8 @@ package final class CompressServer: Sendable {
         config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
             channel.eventLoop.makeCompletedFuture {
                 try Self.admit(channel, access, connections)
-                try channel.pipeline.syncOperations.addHandler(UnfinishedReadHandler(), position: .first)
+                try channel.pipeline.syncOperations.addHandlers(
+                    UnfinishedReadHandler(), FrameCuttingHandler(), position: .first)
             }
         }
         config.channelDebuggingCallbacks.onAcceptHTTP2Stream = { stream in
