@@ -86,11 +86,11 @@ def recall(pyplot, results):
     for family, panel in zip(panels, axes.flat):
         rows = [result for result in results if result["family"] == family]
         figure_name = "gold" if family == "qmsum" else "answer"
-        for system, label in LABELS.items():
+        for color, (system, label) in enumerate(LABELS.items()):
             points = [(budget, [row["systems"][f"{system}@b{budget}"][figure_name] for row in rows if f"{system}@b{budget}" in row["systems"]]) for budget in BUDGETS]
             points = [(budget, 100 * np.mean([value for value in found if value is not None])) for budget, found in points if any(value is not None for value in found)]
             if points:
-                panel.plot(*zip(*points), marker="o", markersize=4, linewidth=2.2 if system == "cprs" else 1.2, label=label)
+                panel.plot(*zip(*points), marker="o", markersize=4, linewidth=2.2 if system == "cprs" else 1.2, color=f"C{color}", label=label)
         default = [row["systems"]["cprs@default"] for row in rows if row["systems"]["cprs@default"][figure_name] is not None]
         if default:
             kept = max(1, np.mean([row["kept"] for row in default]))
