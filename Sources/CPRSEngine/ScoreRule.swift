@@ -42,19 +42,17 @@ struct ScoreRule: DecisionRule {
         case .sentence: break
         case .word, .line, .paragraph, .record: self.splitter = UnitSplitter(unit)
         }
-        // A second look is fitted to sentences; it needs all of the text, as a budget does.
-        let feedback = unit == .sentence ? words?.weights.feedback : nil
-        self.scorer =
-            if let words, request.budget != nil {
-                UnitScorer(
-                    request.aggregation, query: words.query, table: words.table, collectsRareWords: feedback != nil)
-            } else if let words {
-                UnitScorer(request.aggregation, query: words.query, table: words.table, weights: words.weights)
-            } else {
-                UnitScorer(request.aggregation)
-            }
         if let words, request.budget != nil {
+            // A second look is fitted to sentences.
+            let feedback = unit == .sentence ? words.weights.feedback : nil
+            self.scorer = UnitScorer(
+                request.aggregation, query: words.query, table: words.table, collectsRareWords: feedback != nil)
             self.unscored = WholeTextUnits(words.query, weights: words.weights, feedback: feedback)
+        } else if let words {
+            self.scorer = UnitScorer(
+                request.aggregation, query: words.query, table: words.table, weights: words.weights)
+        } else {
+            self.scorer = UnitScorer(request.aggregation)
         }
         self.search = patterns.isEmpty ? nil : PatternSearch(patterns)
         self.merger = SpanMerger(granularity: unit, minTokens: request.minSpanTokens ?? 0, tags: request.tags)

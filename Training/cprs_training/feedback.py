@@ -16,7 +16,6 @@ import torch
 
 from . import corpus, fuse, lexical
 from .heldout import Item
-from .prompts import INSTRUCTIONS
 
 FEATURES = ("score", "shared", "further", "beside")
 # So many of the best units are taken to be evidence.
@@ -49,9 +48,7 @@ def rare_words(table, query, ids, units):
 
 def narrowed(idf, found):
     """idf [W] of the question's words, each at most as rare as it is among the units; found [S, W]."""
-    rarity = np.log((len(found) + 1) / (found.sum(0) + 0.5)).clip(0)
-    lower = np.minimum(idf, rarity)
-    return lower if lower.sum() > 0 else idf
+    return np.minimum(idf, np.log((len(found) + 1) / (found.sum(0) + 0.5)))
 
 
 def features(logits, words, found, idf, decay):
@@ -146,18 +143,18 @@ class Scored:
         self.item, self.gold, self.tokens, self.features = item, fused.gold, fused.tokens, None
         if fused.features is None:
             return
-        ids = tokenizer.encode(item.text).ids
-        form = tokenizer.encode("\n".join(lexical.formats(INSTRUCTIONS[item.task][0]))).ids
-        query = lexical.query_words(table, tokenizer.encode(item.query).ids, form)
-        found = lexical.matches(table, query, ids, fused.ranges)
+        query, found = fused.query, lexical.matches(table, fused.query, fused.ids, fused.ranges)
         query.idf = narrowed(query.idf, found)
         first = fuse.with_coverage(fused.features, query, found, weights["decay"])
         logits = first @ np.array([weights[name] for name in fuse.FEATURES]) + weights["bias"]
-        self.features = features(logits, rare_words(table, query, ids, fused.ranges), found, query.idf, weights["decay"])
+        self.features = features(logits, rare_words(table, query, fused.ids, fused.ranges), found, query.idf, weights["decay"])
 
 
 def recall(scored, scores, budget):
-    """Share of the gold units among the best-scored ones that fit a budget in tokens, averaged over items; in percent."""
+    """Share of the gold units among the best-scored ones that fit a budget in tokens, averaged over items; in percent.
+
+    As the engine does, and `evaluate.kept_sentences` does not, what does not fit is passed over.
+    """
     shares = []
     for one, values in zip(scored, scores):
         kept, left = np.zeros(len(values), bool), budget

@@ -44,7 +44,7 @@ def threshold_items(folder, task):
 
 
 class Scored:
-    """An item's units: features [S, 8], gold [S], tokens of each [S]."""
+    """An item's units: features [S, 8], gold [S], tokens of each [S]; the text's token ids and the question's words."""
 
     def __init__(self, engine, tokenizer, table, item):
         keep, ranges, edges = engine.score(item)
@@ -52,12 +52,12 @@ class Scored:
         if len(ids) != len(keep):
             raise SystemExit(f"{item.family}: the engine has {len(keep)} tokens, the tokenizer here {len(ids)}")
         gold = [[len(item.text[:end].encode()) for end in span] for span in item.gold]
-        self.item, self.ranges = item, ranges
+        self.item, self.ids, self.ranges = item, ids, ranges
         self.gold = np.array([any(start < last and first < end for first, last in gold) for start, end in edges], float)
         self.tokens = np.array([end - start for start, end in ranges])
         form = tokenizer.encode("\n".join(lexical.formats(INSTRUCTIONS[item.task][0]))).ids
-        query = lexical.query_words(table, tokenizer.encode(item.query).ids, form)
-        self.features = features(table, query, ids, ranges, keep, stretch=EVIDENCE_TOKENS if item.task == "pair" else None)
+        self.query = lexical.query_words(table, tokenizer.encode(item.query).ids, form)
+        self.features = features(table, self.query, ids, ranges, keep, stretch=EVIDENCE_TOKENS if item.task == "pair" else None)
 
 
 def logit(probability):

@@ -35,7 +35,7 @@ def test_units_beside_the_best_gain_the_less_the_further_they_follow():
     assert rows[:, 3].tolist() == pytest.approx([0.5, 0, 1, 0.5, 0.25], abs=1e-3)
 
 
-def test_rarity_falls_to_that_in_the_text_unless_nothing_would_be_left():
+def test_rarity_falls_to_that_in_the_text():
     found = np.array([[1, 1], [1, 0], [1, 0], [1, 0]], bool)
     assert feedback.narrowed(np.array([9.0, 0.2]), found).tolist() == pytest.approx([np.log(5 / 4.5), 0.2])
     assert feedback.narrowed(np.array([9.0]), np.ones((1, 1), bool)).tolist() == pytest.approx([np.log(2 / 1.5)])

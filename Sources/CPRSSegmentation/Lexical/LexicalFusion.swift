@@ -73,9 +73,8 @@ package struct Lexicon: Sendable {
 
 /// Replaces units' scores by the probability that critic and word matches give together, one unit behind the input.
 ///
-/// The words of a question stand in a unit or only nearby: those of the unit before count in full, of each one earlier
-/// `decay` times that, of the unit after `decay`. Nothing else of the text is looked at, so a unit's score is final when the
-/// next unit is, and neither chunks nor windows nor what lies further away change it.
+/// The words of a question stand in a unit or only nearby (``NearbyWords``). Nothing else of the text is looked at, so a
+/// unit's score is final when the next unit is, and neither chunks nor windows nor what lies further away change it.
 ///
 /// - Complexity: O(words of the question) per unit, no allocation but the queue's.
 struct LexicalFusion: Sendable {
@@ -86,8 +85,7 @@ struct LexicalFusion: Sendable {
 
     private let weights: LexicalWeights
     private let query: QueryWords
-    /// What each word counts for the unit that waits: 1 if it was in the unit before.
-    private var recent: [Double]
+    private var nearby: NearbyWords
     private var waiting: ScoredUnit?
 
     /// - Parameter query: must not be empty.
@@ -95,7 +93,7 @@ struct LexicalFusion: Sendable {
         precondition(!query.isEmpty, "a question without words has nothing to match")
         self.weights = weights
         self.query = query
-        self.recent = Array(repeating: 0, count: query.idf.count)
+        self.nearby = NearbyWords(idf: query.idf, decay: weights.decay)
     }
 
     /// Scores all units of a text.
@@ -130,27 +128,12 @@ struct LexicalFusion: Sendable {
         logit += weights.best * Self.logit(unit.bestScore)
         logit += weights.covered * covered
         logit += weights.complete * covered * covered
-        logit += weights.nearby * (self.takeNearby(unit.words, next: next) / self.query.totalIDF)
+        logit += weights.nearby * (self.nearby.take(unit.words, next: next) / self.query.totalIDF)
         logit += weights.key * key
         if self.query.format != 0, unit.words & self.query.format == self.query.format { logit += weights.format }
         logit += weights.length * log(Double(max(1, unit.tokens)) / Self.usualTokens)
-        unit.score = Float(1 / (1 + exp(-logit)))
+        unit.score = Self.probability(logit)
         return unit
-    }
-
-    /// What is not in the unit but near it; remembers the unit's words for those that follow.
-    private mutating func takeNearby(_ words: UInt64, next: UInt64) -> Double {
-        var nearby = 0.0
-        for word in self.recent.indices {
-            let bit: UInt64 = 1 << UInt64(word)
-            if words & bit != 0 {
-                self.recent[word] = 1
-            } else {
-                nearby += self.query.idf[word] * max(self.recent[word], next & bit != 0 ? self.weights.decay : 0)
-                self.recent[word] *= self.weights.decay
-            }
-        }
-        return nearby
     }
 
     private func key(in words: UInt64) -> Double {
@@ -161,6 +144,8 @@ struct LexicalFusion: Sendable {
         }
         return self.query.keys.reduce(0) { max($0, self.query.sum(of: words & $1.words) / $1.idf) }
     }
+
+    static func probability(_ logit: Double) -> Float { Float(1 / (1 + exp(-logit))) }
 
     static func logit(_ score: Float) -> Double {
         let probability = min(max(Double(score), Self.margin), 1 - Self.margin)

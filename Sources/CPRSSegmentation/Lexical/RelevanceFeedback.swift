@@ -100,7 +100,7 @@ struct RelevanceFeedback {
             logit += self.weights.further * further[index]
             logit += self.weights.beside * beside[index]
             var unit = self.units[index]
-            unit.score = Float(1 / (1 + exp(-logit)))
+            unit.score = LexicalFusion.probability(logit)
             return unit
         }
     }
@@ -129,23 +129,13 @@ struct RelevanceFeedback {
         }
         let strength = self.strengths[seed]
         let asked = self.units[seed].words
-        var recent = Array(repeating: 0.0, count: idf.count)
+        var nearby = NearbyWords(idf: idf, decay: self.decay)
         var next = masks[0] ?? 0
         for unit in self.units.indices {
             let mask = next
             next = masks[unit + 1] ?? 0
-            var own = 0.0
-            var around = 0.0
-            for word in idf.indices {
-                let bit: UInt64 = 1 << UInt64(word)
-                if mask & bit != 0 {
-                    own += idf[word]
-                    recent[word] = 1
-                } else {
-                    around += idf[word] * max(recent[word], next & bit != 0 ? self.decay : 0)
-                    recent[word] *= self.decay
-                }
-            }
+            let around = nearby.take(mask, next: next)
+            let own = idf.indices.reduce(0) { mask & 1 << UInt64($1) != 0 ? $0 + idf[$1] : $0 }
             // What stands beside the seed gains by that.
             guard abs(unit - seed) > 1, own + around > 0 else { continue }
             let lacking = self.query.sum(of: self.units[unit].words & ~asked) / self.query.totalIDF

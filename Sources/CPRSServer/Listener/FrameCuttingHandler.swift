@@ -33,14 +33,10 @@ final class FrameCuttingHandler: ChannelInboundHandler {
 /// three are the length of what follows, the highest first.
 package struct FrameCutter: Sendable {
     private static let prefaceBytes = 24
-    private static let headerBytes = 9
-    private static let lengthBytes = 3
 
     /// Bytes of the preface or of a payload that are still to come.
     private var remaining = FrameCutter.prefaceBytes
-    /// Bytes of the header that were seen, 0 until the rest has come.
-    private var seen = 0
-    private var length = 0
+    private var header = LengthPrefix(bytes: 9, lengthBytes: 0..<3)
 
     package init() {}
 
@@ -49,14 +45,12 @@ package struct FrameCutter: Sendable {
     package mutating func endOfFrame<Bytes: Collection<UInt8>>(in bytes: Bytes) -> Bytes.Index {
         var index = bytes.startIndex
         while self.remaining == 0, index < bytes.endIndex {
-            if self.seen < Self.lengthBytes { self.length = self.length << 8 | Int(bytes[index]) }
+            let length = self.header.append(bytes[index])
             bytes.formIndex(after: &index)
-            self.seen += 1
-            guard self.seen == Self.headerBytes else { continue }
+            guard let length else { continue }
+            self.remaining = length
             // A frame may end with its header.
-            self.remaining = self.length
-            (self.seen, self.length) = (0, 0)
-            if self.remaining == 0 { return index }
+            if length == 0 { return index }
         }
         let end = bytes.index(index, offsetBy: self.remaining, limitedBy: bytes.endIndex) ?? bytes.endIndex
         self.remaining -= bytes.distance(from: index, to: end)

@@ -78,11 +78,7 @@ final class MessageSizeHandler: ChannelDuplexHandler, RemovableChannelHandler {
 ///
 /// Source: gRPC over HTTP/2, "Length-Prefixed-Message": a flag, four bytes of length with the highest first, the message.
 package struct MessageFraming: Sendable {
-    private static let prefixBytes = 5
-
-    /// Bytes of the prefix that were seen.
-    private var seen = 0
-    private var length = 0
+    private var prefix = LengthPrefix(bytes: 5, lengthBytes: 1..<5)
     /// Bytes of the message that are still to come.
     private var remaining = 0
 
@@ -99,13 +95,9 @@ package struct MessageFraming: Sendable {
                 self.remaining -= count
                 continue
             }
-            let byte = rest.removeFirst()
-            if self.seen > 0 { self.length = self.length << 8 | Int(byte) }
-            self.seen += 1
-            guard self.seen == Self.prefixBytes else { continue }
-            longest = max(longest ?? 0, self.length)
-            self.remaining = self.length
-            (self.seen, self.length) = (0, 0)
+            guard let length = self.prefix.append(rest.removeFirst()) else { continue }
+            longest = max(longest ?? 0, length)
+            self.remaining = length
         }
         return longest
     }
