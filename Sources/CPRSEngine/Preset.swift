@@ -58,7 +58,7 @@ extension Preset {
         name: "keyword", instruction: "你是一个信息抽取的专家，你的任务是抽取文档内容中的关键词",
         tags: [], granularity: .word, needsQuery: false, matchesWords: false)
 
-    /// Whole paragraphs about the question.
+    /// Whole paragraphs about the question; by line and within a budget, stretches of lines.
     package static let paragraph = Preset(
         name: "paragraph",
         instruction: "Retrieve chunks or paragraphs from the document that are related to the user's query.",

@@ -43,10 +43,10 @@ struct ScoreRule: DecisionRule {
         case .word, .line, .paragraph, .record: self.splitter = UnitSplitter(unit)
         }
         if let words, request.budget != nil {
-            // A second look is fitted to sentences.
-            let feedback = unit == .sentence ? words.weights.feedback : nil
+            let feedback = words.weights.feedback[unit]
             self.scorer = UnitScorer(
-                request.aggregation, query: words.query, table: words.table, collectsRareWords: feedback != nil)
+                request.aggregation, query: words.query, table: words.table,
+                collectsRareWords: feedback?.comparesRareWords ?? false)
             self.unscored = WholeTextUnits(words.query, weights: words.weights, feedback: feedback)
         } else if let words {
             self.scorer = UnitScorer(

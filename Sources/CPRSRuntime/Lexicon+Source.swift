@@ -50,8 +50,8 @@ extension Lexicon {
 }
 
 extension LexicalWeights {
-    /// Checks `cprs_lexical`: every field is a number and required, but for `feedback`, an object of such fields that may
-    /// be absent.
+    /// Checks `cprs_lexical`: every field is a number and required, but for `feedback`, which may be absent and has an object
+    /// of such fields for each granularity that it is about.
     ///
     /// - Throws: `modelUnusable` naming the field, its allowed range and the value.
     init(json: JSONValue, name: String) throws(CPRSError) {
@@ -63,16 +63,35 @@ extension LexicalWeights {
             nearby: try fields.weight("nearby"), key: try fields.weight("key"), format: try fields.weight("format"),
             length: try fields.weight("length"), decay: try fields.number("decay", in: 0...1),
             threshold: Float(try fields.number("threshold", in: 0...1)),
-            feedback: feedback.isNull ? nil : try FeedbackWeights(json: feedback, name: "\(name).feedback"))
+            feedback: feedback.isNull ? [:] : try FeedbackWeights.byGranularity(feedback, name: "\(name).feedback"))
     }
 }
 
 extension FeedbackWeights {
-    fileprivate init(json: JSONValue, name: String) throws(CPRSError) {
+    fileprivate static func byGranularity(
+        _ json: JSONValue, name: String
+    ) throws(CPRSError) -> [Granularity: FeedbackWeights] {
+        guard let object = json.object else {
+            throw CPRSError(code: .modelUnusable, message: "\(name) must be an object")
+        }
+        var weights: [Granularity: FeedbackWeights] = [:]
+        for key in object.keys {
+            guard let granularity = Granularity(rawValue: key) else {
+                let known = Granularity.allCases.map(\.rawValue).joined(separator: ", ")
+                throw CPRSError(
+                    code: .modelUnusable, message: "\(name) has fields for granularities, \(known) (got \(key))")
+            }
+            weights[granularity] = try FeedbackWeights(json: object[key] ?? .null, name: "\(name).\(key)")
+        }
+        return weights
+    }
+
+    private init(json: JSONValue, name: String) throws(CPRSError) {
         let fields = try WeightFields(json, name: name)
         self.init(
             bias: try fields.weight("bias"), score: try fields.weight("score"), shared: try fields.weight("shared"),
-            further: try fields.weight("further"), beside: try fields.weight("beside"))
+            further: try fields.weight("further"), beside: try fields.weight("beside"),
+            passage: try fields.weight("passage"), reach: try fields.number("reach", in: 1...100_000))
     }
 }
 

@@ -8,7 +8,9 @@ internal import Testing
 @Suite("word matching in a session")
 struct WordMatchingTests {
     /// Every token is a word of its own; ids stand for their rarity.
-    private static func lexicon(threshold: Float = 0.5, feedback: FeedbackWeights? = nil) throws -> Lexicon {
+    private static func lexicon(
+        threshold: Float = 0.5, feedback: [Granularity: FeedbackWeights] = [:]
+    ) throws -> Lexicon {
         let count = try Tokenizer(folder: SharedData.modelFolder).vocabularySize
         let rows = (0..<count).map(Float.init)
         let table = try LexicalTable(
@@ -39,8 +41,8 @@ struct WordMatchingTests {
         let pieces = try Compression.run(Sample.mixed, request, chunk: chunk, backwards: true, lexicon: lexicon)
         #expect(pieces.kept == whole.kept)
 
-        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 5, further: 5, beside: 1)
-        let second = try Self.lexicon(feedback: feedback)
+        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 5, further: 5, beside: 1, passage: 3, reach: 40)
+        let second = try Self.lexicon(feedback: [granularity: feedback])
         (request.budget, request.threshold, request.keepRegexes) = (.ratio(0.2), nil, [])
         let piecesOfBudget = try Compression.run(Sample.mixed, request, chunk: chunk, backwards: true, lexicon: second)
         request.windowTokens = nil
@@ -85,20 +87,44 @@ struct WordMatchingTests {
             $0.budget = .maxTokens(40)
         }
         let even = FakeCritic { _ in 0.1 }
-        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 20, further: 0, beside: 0)
-        func output(_ feedback: FeedbackWeights?, _ change: (inout CompressionRequest) -> Void = { _ in }) throws
-            -> String
-        {
+        let feedback: [Granularity: FeedbackWeights] = [
+            .sentence: FeedbackWeights(
+                bias: 0, score: 1, shared: 20, further: 0, beside: 0, passage: 0, reach: 1)
+        ]
+        func output(
+            _ feedback: [Granularity: FeedbackWeights], _ change: (inout CompressionRequest) -> Void = { _ in }
+        ) throws -> String {
             var request = request
             change(&request)
             let run = try Compression.run(text, request, critic: even, lexicon: Self.lexicon(feedback: feedback))
             return String(decoding: run.output(of: text), as: UTF8.self)
         }
         #expect(try output(feedback).contains(first) && output(feedback).contains(second))
-        #expect(try output(nil).contains(first) && !output(nil).contains(second))
+        #expect(try output([:]).contains(first) && !output([:]).contains(second))
         // It is fitted to sentences, and what is decided by a threshold alone cannot wait for the whole text.
         for change: (inout CompressionRequest) -> Void in [{ $0.granularity = .line }, { $0.budget = nil }] {
-            #expect(try output(feedback, change) == output(nil, change))
+            #expect(try output(feedback, change) == output([:], change))
+        }
+    }
+
+    @Test("within a budget, lines around those that name what is asked are kept with them")
+    func passage() throws {
+        let passage = "Who pays for the watermark?\nWe do.\nHow much?\nA dollar.\nThat is much for one watermark.\n"
+        let aside = "There was a watermark.\nFine.\n"
+        let text = Array((Sample.log + aside + Sample.log + passage + Sample.log).utf8)
+        var request = CompressionRequest.test {
+            ($0.query, $0.granularity) = ("What did they say about the watermark?", .line)
+        }
+        request.budget = .maxTokens(try Compression.run(Array(passage.utf8), request).summary.contextTokens)
+        let even = FakeCritic { _ in 0.1 }
+        func output(_ feedback: [Granularity: FeedbackWeights]) throws -> String {
+            let run = try Compression.run(text, request, critic: even, lexicon: Self.lexicon(feedback: feedback))
+            return String(decoding: run.output(of: text), as: UTF8.self)
+        }
+        let weights = FeedbackWeights(bias: 0, score: 0, shared: 0, further: 0, beside: 0, passage: 5, reach: 30)
+        #expect(try output([.line: weights]) == passage)
+        for other: [Granularity: FeedbackWeights] in [[:], [.sentence: weights]] {
+            #expect(try !output(other).contains(passage))
         }
     }
 

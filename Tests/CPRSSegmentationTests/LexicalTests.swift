@@ -181,7 +181,8 @@ struct LexicalTests {
             threshold: 0.5)
         let second = floats(fields["feedback"]).map(Double.init)
         let feedback = FeedbackWeights(
-            bias: second[0], score: second[1], shared: second[2], further: second[3], beside: second[4])
+            bias: second[0], score: second[1], shared: second[2], further: second[3], beside: second[4],
+            passage: second[5], reach: second[6])
         for (number, item) in cases.enumerated() {
             let object = try #require(item.object)
             let words = QueryWords(ids(object["query"]), format: ids(object["format"]), table: table)

@@ -36,6 +36,23 @@ struct WholeTextUnitsTests {
         #expect(kept.map(\.unit.bytes.lowerBound) == [200])
     }
 
+    @Test("what stands around a word counts the less the further away it is, before and after alike")
+    func passage() throws {
+        let query = QueryWords([1, 2], table: try Self.table())
+        let feedback = FeedbackWeights(bias: 0, score: 0, shared: 0, further: 0, beside: 0, passage: 1, reach: 30)
+        let cases: [([UInt64], ClosedRange<Int>)] = [
+            ([0, 0, 0, 0b01, 0, 0, 0, 0], 2...4), ([0b01, 0, 0, 0, 0, 0b01, 0, 0b10], 5...7),
+        ]
+        for (words, kept) in cases {
+            var all = WholeTextUnits(query, weights: Self.weights, feedback: feedback)
+            for unit in Self.units(words) { all.append(unit, forced: false) }
+            var selection = BudgetSelection()
+            all.select(into: &selection)
+            let best = try selection.select(budget: .maxTokens(30), totalTokens: 80, threshold: nil).kept
+            #expect(best.map { $0.unit.bytes.lowerBound / 10 } == Array(kept))
+        }
+    }
+
     @Test("a unit without end holds no more rare words than one that has many")
     func endless() throws {
         let rows = (0..<2000).map(Float.init)
@@ -53,7 +70,7 @@ struct WholeTextUnitsTests {
     @Test("forced units stay forced, none gets lost, and one unit alone is scored, too")
     func forced() throws {
         let query = QueryWords([1, 2], table: try Self.table())
-        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 1, further: 1, beside: 1)
+        let feedback = FeedbackWeights(bias: 0, score: 1, shared: 1, further: 1, beside: 1, passage: 1, reach: 10)
         for (count, feedback) in [0, 1, 2, 9].flatMap({ [($0, nil), ($0, feedback)] }) {
             var all = WholeTextUnits(query, weights: Self.weights, feedback: feedback)
             for (index, unit) in Self.units([UInt64](repeating: 0b11, count: count)).enumerated() {

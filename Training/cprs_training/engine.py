@@ -28,11 +28,11 @@ class Engine:
         self.daemon.__exit__(*reason)
 
     def score(self, item):
-        """An Item -> (P(keep) [tokens], token ranges of the preset's units, byte ranges of the units).
+        """An Item -> (P(keep) [tokens], token ranges of its units, their byte ranges).
 
         A token belongs to the unit that holds its last byte; a unit without a token of its own is left out.
         """
-        scored = self.client.score(SimpleNamespace(text=item.text, preset=item.task, query=item.query, granularity=""))
+        scored = self.client.score(SimpleNamespace(text=item.text, preset=item.task, query=item.query, granularity=item.granularity))
         messages = self.client.messages
         everything = messages.Selection(threshold=0.0, match_words=False)
         answers = self.client.stub.Recut(messages.RecutRequest(request_id=scored.request, selection=everything))

@@ -1,15 +1,18 @@
-"""A second look at the sentences of a whole text: what the best of them say about the others (pseudo-relevance feedback).
+"""A second look at the units of a whole text: what the best of them say about the others (pseudo-relevance feedback), and how
+much of the question stands around each.
 
 A question of two steps names the first and asks for the second: the sentence with the answer shares a rare name with the
-sentence that the question finds, and little with the question. `Sources/CPRSSegmentation/Lexical/RelevanceFeedback.swift` does
-the same arithmetic at run time, where a budget makes every selection wait for the whole text; `tests/test_feedback.py` keeps a
-shared fixture.
+sentence that the question finds, and little with the question. And what a meeting said about something is a stretch of turns,
+most of which do not name it. `Sources/CPRSSegmentation/Lexical/RelevanceFeedback.swift` does the same arithmetic at run time,
+where a budget makes every selection wait for the whole text; `tests/test_lexical.py` keeps a shared fixture.
 
-One regression, fitted on the train split only, over texts as long as those that people compress.
+Two regressions, fitted on the train split only, over texts as long as those that people compress: one to sentences that answer a
+question, one to lines (turns) that a passage about it is made of.
 """
 
 import json
 import random
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,7 +20,7 @@ import torch
 from . import corpus, fuse, lexical
 from .heldout import Item
 
-FEATURES = ("score", "shared", "further", "beside")
+FEATURES = ("score", "shared", "further", "beside", "passage")
 # So many of the best units are taken to be evidence.
 SEEDS = 8
 # Rarer words than this tell what a sentence is about, in few enough of the text's units that the word says which.
@@ -30,7 +33,22 @@ CHARACTERS = {"en": 140_000, "zh": 45_000, "ja": 45_000}
 QUESTIONS_PER_TEXT = 10
 # Questions per file of the train split, at a share of 1.
 QUESTIONS = {"hotpotqa": 100, "2wikimultihopqa": 40, "musique": 40, "squad_dev": 100, "selqa": 30, "cmrc2018": 20, "jaquad": 20}
+MEETINGS, MEETING_CHARACTERS = 100, 160_000
 SEED = 9
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one regression is for; reach: tokens over which what a word counts for the units around it falls to 1/e."""
+
+    task: str
+    granularity: str
+    reach: float
+    features: tuple
+
+
+# Of a passage, the lines that the question finds and those beside them are worth the same.
+LOOKS = (Look("fact", "sentence", 100, FEATURES), Look("paragraph", "line", 200, ("passage",)))
 
 
 def rare_words(table, query, ids, units):
@@ -51,13 +69,15 @@ def narrowed(idf, found):
     return np.minimum(idf, np.log((len(found) + 1) / (found.sum(0) + 0.5)))
 
 
-def features(logits, words, found, idf, decay):
-    """[S, 4] in the order of FEATURES.
+def features(logits, words, found, idf, decay, tokens, reach):
+    """[S, 5] in the order of FEATURES.
 
     logits [S]: of the fused scores. words: `rare_words`. found [S, W], idf [W]: the question's words and their narrowed idf.
+    tokens [S]: of each unit.
 
     shared: rare words in common with a seed. further: the same, words nearby included, times the share of the question that
     the unit has and the seed lacks. beside: how strong the seeds before and after are. A seed counts as much as its odds are of the best one's.
+    passage: the share of the question in and around the unit.
     """
     count = len(logits)
     order = np.argsort(-logits, kind="stable")
@@ -79,7 +99,7 @@ def features(logits, words, found, idf, decay):
         # The unit itself, and those that `beside` is about.
         gain[max(0, seed - 1) : seed + 2] = far[max(0, seed - 1) : seed + 2] = 0
         shared, further = np.maximum(shared, gain), np.maximum(further, far)
-    return np.stack([logits, shared, further, beside(strength, decay)], axis=1)
+    return np.stack([logits, shared, further, beside(strength, decay), passage(found, idf, tokens, reach)], axis=1)
 
 
 def beside(strength, decay):
@@ -91,8 +111,37 @@ def beside(strength, decay):
     return out
 
 
+def passage(found, idf, tokens, reach):
+    """[S] share of the question around each unit: n / (n + 1) of a word's idf, n units that hold it, each the less the further
+    away its middle is."""
+    middle = np.cumsum(tokens) - tokens / 2
+    fading = np.exp(-np.diff(middle) / reach)
+    count = found.astype(float)
+    before, after = np.zeros(found.shape[1]), np.zeros(found.shape[1])
+    for unit in range(1, len(found)):
+        before = (before + found[unit - 1]) * fading[unit - 1]
+        after = (after + found[-unit]) * fading[-unit]
+        count[unit] += before
+        count[-unit - 1] += after
+    return count / (count + 1) @ idf / idf.sum()
+
+
+def items(task, folder, share):
+    """Yields lists of Items over one text each."""
+    return meetings(folder, share) if task == "paragraph" else texts(folder, share)
+
+
+def meetings(folder, share):
+    """Yields a question about each of some meetings; the turns that it is about are the evidence."""
+    rows = [row for row in corpus.read_lines(f"{folder}/train/qmsum.jsonl.xz") if row["evidence"] and len(row["context"]) < MEETING_CHARACTERS]
+    random.Random(SEED).shuffle(rows)
+    chosen = list({row["title"]: row for row in rows}.values())[: max(1, round(MEETINGS * share))]
+    for row in chosen:
+        yield [Item("qmsum", "paragraph", row["lang"], row["question"], row["context"], row["evidence"], "line")]
+
+
 def texts(folder, share):
-    """Yields lists of Items over one text: the paragraphs of many questions, shuffled."""
+    """Yields Items over the paragraphs of many questions, shuffled."""
     for file, count in QUESTIONS.items():
         rng = random.Random(f"{SEED}-{file}")
         rows = [row for row in corpus.read_lines(f"{folder}/train/{file}.jsonl.xz") if row["evidence"]]
@@ -136,9 +185,9 @@ def moved(row, places):
 
 
 class Scored:
-    """An item's units: features [S, 4], gold [S], tokens of each [S]; features is None if the question has no words."""
+    """An item's units: their first logits [S], features [S, F], gold [S], tokens [S]; features is None if the question has no words."""
 
-    def __init__(self, engine, tokenizer, table, weights, item):
+    def __init__(self, engine, tokenizer, table, weights, look, item):
         fused = fuse.Scored(engine, tokenizer, table, item)
         self.item, self.gold, self.tokens, self.features = item, fused.gold, fused.tokens, None
         if fused.features is None:
@@ -146,8 +195,10 @@ class Scored:
         query, found = fused.query, lexical.matches(table, fused.query, fused.ids, fused.ranges)
         query.idf = narrowed(query.idf, found)
         first = fuse.with_coverage(fused.features, query, found, weights["decay"])
-        logits = first @ np.array([weights[name] for name in fuse.FEATURES]) + weights["bias"]
-        self.features = features(logits, rare_words(table, query, fused.ids, fused.ranges), found, query.idf, weights["decay"])
+        self.first = first @ np.array([weights[name] for name in fuse.FEATURES]) + weights["bias"]
+        words = rare_words(table, query, fused.ids, fused.ranges)
+        columns = features(self.first, words, found, query.idf, weights["decay"], self.tokens, look.reach)
+        self.features = columns[:, [FEATURES.index(name) for name in look.features]]
 
 
 def recall(scored, scores, budget):
@@ -172,29 +223,45 @@ def fit(engine, tokenizer, corpus_folder, folder, share):
     torch.set_num_threads(1)
     path = folder / "config.json"
     config = json.loads(path.read_text())
-    table, weights = lexical.Table.load(folder), config["cprs_lexical"]
-    halves = ([], [])
-    for index, items in enumerate(texts(corpus_folder, share)):
-        for item in items:
-            one = Scored(engine, tokenizer, table, weights, item)
-            if one.features is not None and one.gold.any():
-                halves[index % 2].append(one)
-        print(f"{items[0].family}: {len(halves[0]) + len(halves[1])} questions scored", flush=True)
+    table, lexicon = lexical.Table.load(folder), config["cprs_lexical"]
+    lexicon.pop("feedback", None)
+    # Scored like facts; only the second look differs.
+    facts = {name: value for name, value in lexicon.items() if name != "tasks"}
+    lexicon["tasks"]["paragraph"] = dict(facts)
+    for look in LOOKS:
+        print(f"{look.task}, by {look.granularity}:", flush=True)
+        halves = ([], [])
+        scored = 0
+        for index, of_text in enumerate(items(look.task, corpus_folder, share)):
+            for item in of_text:
+                one = Scored(engine, tokenizer, table, facts, look, item)
+                if one.features is not None and one.gold.any():
+                    halves[index % 2].append(one)
+                scored += 1
+                if scored % 10 == 0:
+                    print(f"{scored} questions scored", flush=True)
+        fields = fitted(halves, look.features) | {"reach": look.reach}
+        print(json.dumps(fields))
+        if look.task == "fact":
+            lexicon["feedback"] = {look.granularity: fields}
+        lexicon["tasks"]["paragraph"].setdefault("feedback", {})[look.granularity] = fields
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def fitted(halves, names):
+    """The fields of a regression on the named features, 0 for the others; halves: lists of Scored."""
     # What a half keeps by the other's coefficients.
     held_out = []
     for mine, other in (halves, halves[::-1]):
         coefficients, constant = fuse.fit(other)
-        held_out += [(one, one.features[:, 0], one.features @ coefficients + constant) for one in mine]
-    for family in QUESTIONS:
-        part = [row for row in held_out if row[0].item.family == family]
-        if part:
-            ones, before, after = zip(*part)
-            figures = [f"{recall(ones, before, budget):.1f} -> {recall(ones, after, budget):.1f}" for budget in (300, 1200, 4800)]
-            print(f"{family} ({len(part)}): evidence in 300, 1,200 and 4,800 tokens: {', '.join(figures)}%")
+        held_out += [(one, one.features @ coefficients + constant) for one in mine]
+    for family in dict.fromkeys(one.item.family for one, _ in held_out):
+        ones, second = zip(*(row for row in held_out if row[0].item.family == family))
+        first = [one.first for one in ones]
+        figures = [f"{recall(ones, first, budget):.1f} -> {recall(ones, second, budget):.1f}" for budget in (300, 1200, 4800)]
+        print(f"{family} ({len(ones)}): evidence in 300, 1,200 and 4,800 tokens: {', '.join(figures)}%")
     coefficients, constant = fuse.fit(halves[0] + halves[1])
-    fields = {"bias": constant, **dict(zip(FEATURES, coefficients.tolist()))}
-    weights["feedback"] = {name: round(value, 6) for name, value in fields.items()}
-    print(json.dumps(weights["feedback"]))
     for mean, gold, units in fuse.reliability(halves[0] + halves[1], coefficients, constant):
         print(f"P(keep) {mean:.2f}: {gold:.2f} gold of {units} units")
-    path.write_text(json.dumps(config, indent=2) + "\n")
+    fields = {"bias": constant, **dict.fromkeys(FEATURES, 0.0), **dict(zip(names, coefficients.tolist()))}
+    return {name: round(value, 6) for name, value in fields.items()}

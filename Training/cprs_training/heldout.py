@@ -32,6 +32,8 @@ class Item:
     query: str
     text: str
     gold: list
+    # Of the units that are scored; empty: the preset's.
+    granularity: str = ""
 
 
 def build(corpus_folder, per_family, families=FAMILIES, seed=7):

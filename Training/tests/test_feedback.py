@@ -11,7 +11,7 @@ NONE = np.zeros((5, 1), bool)
 
 
 def features(logits, words, found=NONE, idf=(1.0,)):
-    return feedback.features(np.array(logits, float), words, found, np.array(idf), decay=0.5)
+    return feedback.features(np.array(logits, float), words, found, np.array(idf), decay=0.5, tokens=np.full(len(logits), 10), reach=10)
 
 
 def test_a_rare_word_of_the_best_unit_lifts_the_others_that_have_it():
@@ -33,6 +33,18 @@ def test_the_words_that_the_best_unit_lacks_count_with_those_it_shares():
 def test_units_beside_the_best_gain_the_less_the_further_they_follow():
     rows = features([-9, 2, -9, -9, -9], [{}] * 5)
     assert rows[:, 3].tolist() == pytest.approx([0.5, 0, 1, 0.5, 0.25], abs=1e-3)
+
+
+def test_what_stands_around_a_unit_counts_the_less_the_further_away_it_is():
+    found = np.array([[0, 0], [1, 0], [0, 0], [0, 0], [0, 1]], bool)
+    counts = np.exp(-np.array([[1, 4], [0, 3], [1, 2], [2, 1], [3, 0]]))
+    rows = features([-9] * 5, [{}] * 5, found, (3.0, 1.0))
+    assert rows[:, 4].tolist() == pytest.approx((counts / (counts + 1) @ [3, 1] / 4).tolist())
+
+
+def test_a_word_that_returns_counts_more_but_never_as_much_as_all():
+    alone, often = (features([-9] * 5, [{}] * 5, np.array([[1], [value], [value], [0], [0]], bool))[0, 4] for value in (0, 1))
+    assert 0.5 == alone < often < 1
 
 
 def test_rarity_falls_to_that_in_the_text():

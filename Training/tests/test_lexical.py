@@ -13,7 +13,8 @@ VECTORS = Path(__file__).resolve().parents[2] / "Tests" / "Fixtures" / "lexical_
 WEIGHTS = {"bias": -4.0, "critic": 0.5, "best": 0.25, "covered": 3.0, "complete": 2.5, "nearby": 3.0}
 WEIGHTS |= {"key": 2.0, "format": 1.5, "length": 0.5}
 VECTOR_DECAY = 0.5
-FEEDBACK = {"bias": -1.5, "score": 1.25, "shared": 2.0, "further": 6.0, "beside": 1.75}
+FEEDBACK = {"bias": -1.5, "score": 1.25, "shared": 2.0, "further": 6.0, "beside": 1.75, "passage": 2.25}
+VECTOR_REACH = 20
 
 
 def random_table(rng, tokens=40):
@@ -49,7 +50,7 @@ def vectors(seed=3, count=30):
     rows = {"class": table.classes, "idf": table.idf.astype(float).round(6), "shape": table.shape}
     rows |= {"spelling": table.spelling, "letters": table.letters}
     weights = [*WEIGHTS.values(), VECTOR_DECAY]
-    return {"weights": weights, "feedback": list(FEEDBACK.values()), **{name: values.tolist() for name, values in rows.items()}, "cases": cases}
+    return {"weights": weights, "feedback": [*FEEDBACK.values(), VECTOR_REACH], **{name: values.tolist() for name, values in rows.items()}, "cases": cases}
 
 
 def second_scores(table, words, ids, sentences, features):
@@ -58,7 +59,9 @@ def second_scores(table, words, ids, sentences, features):
     words.idf = feedback.narrowed(words.idf, matches)
     first = fuse.with_coverage(features, words, matches, VECTOR_DECAY) @ np.array([WEIGHTS[name] for name in fuse.FEATURES]) + WEIGHTS["bias"]
     rare = feedback.rare_words(table, words, ids, sentences)
-    logits = feedback.features(first, rare, matches, words.idf, VECTOR_DECAY) @ np.array([FEEDBACK[name] for name in feedback.FEATURES]) + FEEDBACK["bias"]
+    tokens = np.array([end - start for start, end in sentences])
+    rows = feedback.features(first, rare, matches, words.idf, VECTOR_DECAY, tokens, VECTOR_REACH)
+    logits = rows @ np.array([FEEDBACK[name] for name in feedback.FEATURES]) + FEEDBACK["bias"]
     return [round(float(score), 7) for score in 1 / (1 + np.exp(-logits))]
 
 

@@ -31,12 +31,12 @@ package struct LexicalWeights: Hashable, Sendable {
     package var decay: Double
     /// Least fused score of a kept unit unless the caller names one, 0...1.
     package var threshold: Float
-    /// For a second look at the sentences of a whole text; nil: there is none.
-    package var feedback: FeedbackWeights?
+    /// For a second look at the units of a whole text, by their granularity; others get none.
+    package var feedback: [Granularity: FeedbackWeights]
 
     package init(
         bias: Double, critic: Double, best: Double, covered: Double, complete: Double, nearby: Double, key: Double,
-        format: Double, length: Double, decay: Double, threshold: Float, feedback: FeedbackWeights? = nil
+        format: Double, length: Double, decay: Double, threshold: Float, feedback: [Granularity: FeedbackWeights] = [:]
     ) {
         self.bias = bias
         self.critic = critic

@@ -7,7 +7,7 @@ internal import Musl
 /// How much each piece of evidence counts when the best units of a text say what they know about the others.
 ///
 /// A logistic regression's coefficients (``RelevanceFeedback``); a model brings its own (`cprs_lexical.feedback` in its
-/// config), fitted to sentences.
+/// config), fitted to units of one kind.
 package struct FeedbackWeights: Hashable, Sendable {
     /// The constant term.
     package var bias: Double
@@ -19,24 +19,35 @@ package struct FeedbackWeights: Hashable, Sendable {
     package var further: Double
     /// Times the strength of the best units just before and after, 0...1.
     package var beside: Double
+    /// Times the share of the question's idf in and around the unit, 0..<1.
+    package var passage: Double
+    /// Tokens away from a word at which that is e times less (``PassageCoverage``); more than 0.
+    package var reach: Double
 
-    package init(bias: Double, score: Double, shared: Double, further: Double, beside: Double) {
+    package init(
+        bias: Double, score: Double, shared: Double, further: Double, beside: Double, passage: Double, reach: Double
+    ) {
         self.bias = bias
         self.score = score
         self.shared = shared
         self.further = further
         self.beside = beside
+        self.passage = passage
+        self.reach = reach
     }
+
+    /// Whether the units' rare words are looked at.
+    package var comparesRareWords: Bool { self.shared != 0 || self.further != 0 }
 }
 
-/// Scores the units of a whole text a second time, with what the best of them say about the others.
+/// Scores the units of a whole text a second time, with what the best of them say about the others, and what stands around.
 ///
 /// A question of two steps names the first and asks for the second: the unit with the answer shares a rare name with
 /// the unit that the question finds, and little with the question. So the best units are taken to be evidence, as in
 /// pseudo-relevance feedback (Manning, Raghavan, Schütze: Introduction to Information Retrieval, 9.1.6), and others
 /// gain by their rare words, by what they add to the question's, and by standing beside them.
 ///
-/// - Complexity: O(units · rare words of the seeds).
+/// - Complexity: O(units · (rare words of the seeds + words of the question)).
 struct RelevanceFeedback {
     /// So many of the best units are taken to be evidence.
     private static let seedCount = 8
@@ -93,12 +104,14 @@ struct RelevanceFeedback {
         let places = self.placesOfSeedWords()
         for seed in self.seeds { self.follow(seed, places, &shared, &further) }
         let beside = self.besideSeeds()
+        let passage = PassageCoverage(self.units, reach: self.weights.reach).shares(of: self.query)
         return self.units.indices.map { index in
             var logit = self.weights.bias
             logit += self.weights.score * self.logits[index]
             logit += self.weights.shared * shared[index]
             logit += self.weights.further * further[index]
             logit += self.weights.beside * beside[index]
+            logit += self.weights.passage * passage[index]
             var unit = self.units[index]
             unit.score = LexicalFusion.probability(logit)
             return unit
