@@ -39,7 +39,7 @@ struct CPRSD: AsyncParsableCommand {
             signal(SIGPIPE, SIG_IGN)
             TruncatedFile.exitWhenFound()
             RefusedMemory.exitWhenFound()
-            LargeBuffers.giveBack()
+            FreedMemory.giveBackLargeBuffers()
             let environment = Self.environment()
             let configuration = try self.daemonConfiguration(environment)
             if self.checkConfig {

@@ -82,6 +82,7 @@ struct Daemon: Sendable {
             add(MetricsService(page: MetricsPage(socket: metricsSocket), metrics: metrics), whenDone: .ignore)
         }
         add(reload, whenDone: .ignore)
+        add(RestService(ledger: metrics.ledger), whenDone: .ignore)
         if let limit = self.configuration.idleExit {
             add(
                 IdleExitService(limit: limit, ledger: metrics.ledger, logger: self.logger),

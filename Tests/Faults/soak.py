@@ -366,7 +366,8 @@ def verdict(options, log, requests):
     warm = [row for row in log.rows if row["active_seconds"] >= warm_seconds and not row["paused"]]
     for name in ("anonymous_kb", "file_kb", "descriptors", "threads"):
         values = [row[name] for row in warm]
-        lines.append(f"{name} under load: {min(values)} to {max(values)}, median {statistics.median(values):.0f}")
+        if values:
+            lines.append(f"{name} under load: {min(values)} to {max(values)}, median {statistics.median(values):.0f}")
     for name in ("small_p50_ms", "small_p95_ms"):
         values = [row[name] for row in warm if row[name] != ""]
         if values:

@@ -122,16 +122,9 @@ struct BrokenCallTests {
             for index in 0..<times { _ = try Self.converse(daemon, Self.cases[index % Self.cases.count].bytes) }
         }
         try converse(times: 300)
-        let before = try Self.anonymousBytes(daemon)
+        let before = try daemon.anonymousBytes()
         try converse(times: 1500)
         // Streams that stay would be some 40 MB.
-        #expect(try Self.anonymousBytes(daemon) - before < 8 << 20)
-    }
-
-    /// Memory of the process that no file backs.
-    private static func anonymousBytes(_ daemon: RunningDaemon) throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(daemon.process.processIdentifier)/status", encoding: .utf8)
-        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") })
-        return try #require(line.split(separator: " ").dropFirst().first.flatMap { Int($0) }) << 10
+        #expect(try daemon.anonymousBytes() - before < 8 << 20)
     }
 }

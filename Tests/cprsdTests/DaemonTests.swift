@@ -33,6 +33,22 @@ struct DaemonTests {
         #expect(!daemon.log.contents.contains("Holmes"))
     }
 
+    @Test("memory that requests freed goes back to the system when none has run for a moment")
+    func rest() async throws {
+        let daemon = try RunningDaemon()
+        try #require(daemon.awaitNotification("READY=1"))
+        var request = Self.request
+        request.selection.budget = .maxTokens(100)
+        for try await _ in daemon.client.compress(String(repeating: Self.text, count: 2000), request) {}
+        let before = try daemon.anonymousBytes()
+        var after = before
+        for _ in 0..<200 where after > before - 300_000 {
+            try await Task.sleep(for: .milliseconds(100))
+            after = try daemon.anonymousBytes()
+        }
+        #expect(after <= before - 300_000, "\(before), then \(after) bytes")
+    }
+
     @Test("SIGTERM lets a running request end, and turns a new one away")
     func drain() async throws {
         let daemon = try RunningDaemon()

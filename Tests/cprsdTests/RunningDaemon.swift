@@ -2,6 +2,7 @@ import CPRSClient
 import CPRSTestSupport
 import Foundation
 import Glibc
+import cprsd
 
 /// The real `cprsd`, in a folder of its own, with a service manager's notification socket.
 final class RunningDaemon {
@@ -58,6 +59,12 @@ final class RunningDaemon {
         if self.process.isRunning { kill(self.process.processIdentifier, SIGKILL) }
         self.process.waitUntilExit()
         close(self.notifications)
+    }
+
+    /// Memory of the process that no file backs.
+    func anonymousBytes() throws -> Int {
+        let status = "/proc/\(self.process.processIdentifier)/status"
+        return try ProcessMemory(status: String(contentsOfFile: status, encoding: .utf8)).anonymousBytes
     }
 
     /// What it has written to standard output.

@@ -36,13 +36,24 @@ final class RequestLedger: ServiceObserver {
 
     private let state = Mutex(Figures())
     private let logger: Logger
+    /// An element each time that the last running request ended, or one if that was not looked at in between; for one reader.
+    let rests: AsyncStream<Void>
+    private let restsContinuation: AsyncStream<Void>.Continuation
 
-    init(logger: Logger) { self.logger = logger }
+    init(logger: Logger) {
+        self.logger = logger
+        (self.rests, self.restsContinuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
 
     var figures: Figures { self.state.withLock { $0 } }
 
     func record(_ event: ServiceEvent) {
-        self.state.withLock { Self.count(event, in: &$0) }
+        let rests = self.state.withLock { figures in
+            let wasActive = figures.active > 0
+            Self.count(event, in: &figures)
+            return wasActive && figures.active == 0
+        }
+        if rests { self.restsContinuation.yield() }
         self.log(event)
     }
 
