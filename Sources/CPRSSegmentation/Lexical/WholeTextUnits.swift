@@ -3,7 +3,7 @@
 /// What the text itself says about rarity is known then: a word that half of it holds, such as the name it is about, tells
 /// little. Scores that are given out earlier cannot know that, nor what the best units say about the others.
 ///
-/// - Complexity: 80 bytes for each unit, and 16 for each of its rare words where there is a second look.
+/// - Complexity: 80 bytes for each unit, and 16 for each of its rare words where a second look compares them.
 package struct WholeTextUnits: Sendable {
     private let query: QueryWords
     private let weights: LexicalWeights
