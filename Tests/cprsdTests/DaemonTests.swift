@@ -33,7 +33,9 @@ struct DaemonTests {
         #expect(!daemon.log.contents.contains("Holmes"))
     }
 
-    @Test("memory that requests freed goes back to the system when none has run for a moment")
+    @Test(
+        "memory that requests freed goes back to the system when none has run for a moment",
+        .disabled(if: AddressSanitizer.isInForce))
     func rest() async throws {
         let daemon = try RunningDaemon()
         try #require(daemon.awaitNotification("READY=1"))

@@ -17,7 +17,9 @@ import Testing
         #expect(daemon.log.says("cprsd: a file of the model was truncated while it was in use"))
     }
 
-    @Test("memory that the system refuses ends the daemon with one line and a code of its own")
+    @Test(
+        "memory that the system refuses ends the daemon with one line and a code of its own",
+        .disabled(if: AddressSanitizer.isInForce))
     func refusedMemory() async throws {
         let daemon = try RunningDaemon(environment: ["SWIFT_BACKTRACE": "enable=no"])
         try #require(daemon.awaitNotification("READY=1"), "\(daemon.log.contents)")
