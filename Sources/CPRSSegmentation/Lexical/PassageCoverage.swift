@@ -28,15 +28,16 @@ struct PassageCoverage {
         var shares = Array(repeating: 0.0, count: self.words.count)
         for (word, idf) in query.idf.enumerated() where idf > 0 {
             let bit: UInt64 = 1 << UInt64(word)
-            var counts = self.words.map { $0 & bit != 0 ? 1.0 : 0 }
+            let holds = self.words.map { $0 & bit != 0 ? 1.0 : 0 }
+            var counts = holds
             var before = 0.0
             for unit in self.fading.indices {
-                before = (before + (self.words[unit] & bit != 0 ? 1 : 0)) * self.fading[unit]
+                before = (before + holds[unit]) * self.fading[unit]
                 counts[unit + 1] += before
             }
             var after = 0.0
             for unit in self.fading.indices.reversed() {
-                after = (after + (self.words[unit + 1] & bit != 0 ? 1 : 0)) * self.fading[unit]
+                after = (after + holds[unit + 1]) * self.fading[unit]
                 counts[unit] += after
             }
             for unit in shares.indices { shares[unit] += idf / query.totalIDF * (counts[unit] / (counts[unit] + 1)) }

@@ -47,6 +47,16 @@ final class RequestLedger: ServiceObserver {
 
     var figures: Figures { self.state.withLock { $0 } }
 
+    /// Returns when no request has run for so long.
+    func sleepUntilIdle(for limit: Duration) async throws {
+        while true {
+            let figures = self.figures
+            let idle = figures.active > 0 ? .zero : ContinuousClock.now - figures.lastActivity
+            if idle >= limit { return }
+            try await Task.sleep(for: limit - idle)
+        }
+    }
+
     func record(_ event: ServiceEvent) {
         let rests = self.state.withLock { figures in
             let wasActive = figures.active > 0

@@ -10,12 +10,7 @@ struct IdleExitService: Service {
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
-            while true {
-                let figures = self.ledger.figures
-                let idle = figures.active > 0 ? .zero : ContinuousClock.now - figures.lastActivity
-                if idle >= self.limit { break }
-                try await Task.sleep(for: self.limit - idle)
-            }
+            try await self.ledger.sleepUntilIdle(for: self.limit)
             self.logger.notice("idle, ending", metadata: ["cprs.idle_s": "\(self.limit.seconds)"])
         }
     }

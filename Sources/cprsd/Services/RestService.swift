@@ -10,16 +10,10 @@ struct RestService: Service {
 
     func run() async throws {
         try? await cancelWhenGracefulShutdown {
-            for await _ in self.ledger.rests { try await self.giveBackMemory() }
-        }
-    }
-
-    private func giveBackMemory() async throws {
-        // While a request runs, its end is the next rest.
-        while case let figures = self.ledger.figures, figures.active == 0 {
-            let idle = ContinuousClock.now - figures.lastActivity
-            if idle >= Self.moment { return FreedMemory.giveBackAll() }
-            try await Task.sleep(for: Self.moment - idle)
+            for await _ in self.ledger.rests {
+                try await self.ledger.sleepUntilIdle(for: Self.moment)
+                FreedMemory.giveBackAll()
+            }
         }
     }
 }
