@@ -90,4 +90,23 @@ struct EncoderTests {
             #expect(tokens.flatMap { Array($0.bytes) } == Array(text.indices))
         }
     }
+
+    @Test("ranges ascend where NFC moves marks and splits letters, whole or as single bytes", arguments: 1...4)
+    func rangesAscend(_ seed: UInt64) throws {
+        let tokenizers = [try TinyTokenizer(merges: []).load(), try Tokenizer(folder: SharedData.modelFolder)]
+        let pieces = [
+            "e", "\u{121}", "\u{123}", "\u{1EC7}", "\u{344}", "\u{958}", "\u{307}", "\u{323}", "\u{327}", " ",
+        ]
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<1000 {
+            let text = (0..<8).map { _ in pieces.randomElement(using: &generator)! }.joined()
+            for tokenizer in tokenizers {
+                let ranges = try tokenizer.encode(Array(text.utf8), specialTokens: .text).map(\.bytes)
+                let isAscending = zip(ranges, ranges.dropFirst()).allSatisfy {
+                    $0.lowerBound <= $1.lowerBound && $0.upperBound <= $1.upperBound
+                }
+                #expect(isAscending, "\(text.unicodeScalars.map { String($0.value, radix: 16) }): \(ranges)")
+            }
+        }
+    }
 }

@@ -223,11 +223,11 @@ extension Normalizer {
         self.scalars.removeSubrange(written...)
     }
 
-    /// Writes the region and notes each character that is not simply the next one of the original.
+    /// Writes the region and notes each character that is not simply the next one of the original, for itself alone.
     private mutating func write(_ base: UnsafePointer<UInt8>, _ count: Int, into output: inout NormalizedText) {
         var offset = 0
         var last = self.originalOffset..<self.originalOffset
-        for scalar in self.scalars {
+        for (index, scalar) in self.scalars.enumerated() {
             let sourceStart = offset
             var firstEnd = offset
             var isSame = false
@@ -242,7 +242,11 @@ extension Normalizer {
             }
             let source =
                 scalar.consumed == 0 ? last : self.originalOffset + sourceStart..<self.originalOffset + firstEnd
-            output.append(scalar.codePoint, source: isSame ? nil : source, resume: self.originalOffset + offset)
+            // The next one is charged with the same original character. So is the whole of this one: of its last bytes
+            // a token could be made, and the next token would begin before it.
+            let isShared = index + 1 < self.scalars.count && self.scalars[index + 1].consumed == 0
+            output.append(
+                scalar.codePoint, source: isSame && !isShared ? nil : source, resume: self.originalOffset + offset)
         }
         self.originalOffset += count
     }
