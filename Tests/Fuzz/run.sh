@@ -3,9 +3,10 @@
 #
 #   Tests/Fuzz/run.sh [--seconds 60] [TARGET ...]     default: every target, so many seconds each
 #
-# Prints for each target how many inputs were tried, what they covered and what broke. Exit status 1 if something did; the
-# input lies in .build/fuzz/found/TARGET then. Inputs that reach new code collect in .build/fuzz/corpus/TARGET and are
-# where the next run goes on. Needs a Swift toolchain, and for the target `client` libnghttp2-dev and libprotobuf-c-dev.
+# Searches as many targets at once as there are processors, and prints for each how many inputs were tried, what they
+# covered and what broke. Exit status 1 if something did; the input lies in .build/fuzz/found/TARGET then. Inputs that
+# reach new code collect in .build/fuzz/corpus/TARGET and are where the next run goes on. Needs a Swift toolchain, and
+# for the target `client` libnghttp2-dev and libprotobuf-c-dev.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -100,32 +101,30 @@ if $is_client_asked; then build_client; fi
 
 # ---- Searching
 
-# Of this script's children that ended.
-processor_seconds() {
-    local user system
-    read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"/proc/$$/stat"
-    echo $(((user + system) / $(getconf CLK_TCK)))
-}
-
-status=0
-for target in "${targets[@]}"; do
-    corpus=$build/corpus/$target found=$build/found/$target log=$build/$target.log
+# search TARGET, in a process of its own: says what came of it in one go, since others search at the same time.
+search() {
+    local target=$1 corpus=$build/corpus/$1 found=$build/found/$1 log=$build/$1.log
+    local program=$build/fuzz leaks=0 verdict='nothing broke'
     mkdir -p "$corpus" "$found" "Tests/Fuzz/Corpus/$target"
-    program=$build/fuzz leaks=0
     # Swift's runtime keeps what it made once; LeakSanitizer cannot tell.
     if [ "$target" = client ]; then program=$build/fuzz-client leaks=1; fi
-    rc=0
-    began=$(processor_seconds)
-    FUZZ_TARGET=$target ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=0 "$program" \
+    # Swift's own handler of traps reads what AddressSanitizer guards.
+    SWIFT_BACKTRACE=enable=no FUZZ_TARGET=$target \
+        ASAN_OPTIONS=detect_leaks=$leaks:detect_stack_use_after_return=0 "$program" \
         -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 -artifact_prefix="$found/" \
-        -dict=Tests/Fuzz/words.dict "$corpus" "Tests/Fuzz/Corpus/$target" >"$log" 2>&1 || rc=$?
+        -dict=Tests/Fuzz/words.dict "$corpus" "Tests/Fuzz/Corpus/$target" >"$log" 2>&1 || {
+        verdict=$'BROKE\n'$(grep -E 'ERROR|SUMMARY|Fatal error|Test unit written' "$log" | head -8)
+    }
+    local tried covered user system
     tried=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     covered=$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "$log" | tail -1)
-    used=$(($(processor_seconds) - began))
-    echo "$target: ${tried:-0} inputs tried in $used s of processor time, ${covered:-nothing covered}, $([ $rc = 0 ] && echo 'nothing broke' || echo BROKE)"
-    if [ $rc != 0 ]; then
-        status=1
-        grep -E 'ERROR|SUMMARY|Fatal error|Test unit written' "$log" | head -8
-    fi
-done
-exit $status
+    # Of this process's children, the program among them.
+    read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ <"/proc/$$/stat"
+    printf '%s: %s inputs tried in %s s of processor time, %s, %s\n' "$target" "${tried:-0}" \
+        $(((user + system) / $(getconf CLK_TCK))) "${covered:-nothing covered}" "$verdict"
+    [ "$verdict" = 'nothing broke' ]
+}
+
+export build seconds
+export -f search
+printf '%s\n' "${targets[@]}" | xargs -n 1 -P "$(nproc)" bash -c 'search "$1"' search || exit 1
