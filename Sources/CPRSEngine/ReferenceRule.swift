@@ -9,6 +9,8 @@ struct ReferenceRule: DecisionRule {
     private var text = TextBuffer()
     private var ready: [KeptSpan] = []
     private var decidedBytes = 0
+    private var scoredTokens = 0
+    private var total: ContextSize?
     private(set) var bestDroppedScore: Float?
 
     init(_ request: CompressionRequest) {
@@ -19,7 +21,7 @@ struct ReferenceRule: DecisionRule {
 
     mutating func append(text: [UInt8], tokens: [Token], sentences: UnitEnds) { self.text.append(text) }
 
-    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) {}
+    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) { self.total = total }
 
     mutating func accept(_ tokens: [ScoredToken]) {
         guard let first = tokens.first, let last = tokens.last else { return }
@@ -45,12 +47,15 @@ struct ReferenceRule: DecisionRule {
         }
         self.skip(tokens, &next, until: { _ in false })
         self.decidedBytes = window.upperBound
+        self.scoredTokens += tokens.count
         self.text.release(before: window.upperBound)
     }
 
     mutating func takeDecisions() -> Decisions {
         var decisions = Decisions()
         swap(&decisions.kept, &self.ready)
+        // An accent that normalization joined to the last letter lies behind every token.
+        if let total = self.total, self.scoredTokens == total.tokens { self.decidedBytes = total.bytes }
         decisions.finalBytes = self.decidedBytes
         return decisions
     }

@@ -148,4 +148,12 @@ internal import Testing
                     && !blanks.contains(self.text[span.bytes.upperBound - 1]))
         }
     }
+
+    /// ``Compression/run(_:_:chunk:backwards:critic:lexicon:)`` looks at what is final.
+    @Test("an accent that ends the text is decided, too", arguments: CompressionRequest.Decoding.allCases, [[1], [64]])
+    func lastAccent(decoding: CompressionRequest.Decoding, chunk: [Int]) throws {
+        let text = Array("The letter came from Zoe\u{308}".utf8)
+        let result = try Compression.run(text, .test { $0.decoding = decoding }, chunk: chunk)
+        #expect(result.summary.contextBytes == text.count)
+    }
 }
