@@ -4,9 +4,10 @@ internal import Glibc
 package final class TemporaryFolder {
     package let path: String
 
-    package init() {
-        var template = Array("/tmp/cprs-test-XXXXXX".utf8CString)
-        // The template ends in six X, so only a full or read-only /tmp can make this fail.
+    /// Makes one in `parent`, whose path is short by default: sockets' paths end at 107 bytes.
+    package init(in parent: String = "/tmp") {
+        var template = Array("\(parent)/cprs-test-XXXXXX".utf8CString)
+        // The template ends in six X, so only a missing, full or read-only parent can make this fail.
         self.path = String(cString: mkdtemp(&template)!)
     }
 

@@ -101,6 +101,9 @@ if $is_client_asked; then build_client; fi
 
 # ---- Searching
 
+# Some targets make a file for each input, and would mostly wait for a disk.
+if [ -z "${TMPDIR:-}" ] && [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi
+
 # search TARGET, in a process of its own: says what came of it in one go, since others search at the same time.
 search() {
     local target=$1 corpus=$build/corpus/$1 found=$build/found/$1 log=$build/$1.log

@@ -1,9 +1,9 @@
 internal import CPRSTestSupport
 internal import Glibc
 
-/// A folder for readers that take a path.
+/// A folder for readers that take a path, in `TMPDIR` if that is set.
 struct InputFolder {
-    private let folder = TemporaryFolder()
+    private let folder = TemporaryFolder(in: getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp")
 
     var path: String { self.folder.path }
 
