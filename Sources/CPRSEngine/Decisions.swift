@@ -22,8 +22,9 @@ protocol DecisionRule: Sendable {
     mutating func accept(_ tokens: [ScoredToken])
     /// Hands out what became final.
     ///
+    /// - Parameter allScored: the context is complete, and every token's score was taken.
     /// - Throws: `budgetTooSmall` if what must be kept is larger than the budget.
-    mutating func takeDecisions() throws(CPRSError) -> Decisions
+    mutating func takeDecisions(allScored: Bool) throws(CPRSError) -> Decisions
     /// The best score among what was dropped so far.
     var bestDroppedScore: Float? { get }
 }

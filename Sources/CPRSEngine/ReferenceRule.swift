@@ -9,8 +9,6 @@ struct ReferenceRule: DecisionRule {
     private var text = TextBuffer()
     private var ready: [KeptSpan] = []
     private var decidedBytes = 0
-    private var scoredTokens = 0
-    private var total: ContextSize?
     private(set) var bestDroppedScore: Float?
 
     init(_ request: CompressionRequest) {
@@ -21,7 +19,7 @@ struct ReferenceRule: DecisionRule {
 
     mutating func append(text: [UInt8], tokens: [Token], sentences: UnitEnds) { self.text.append(text) }
 
-    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) { self.total = total }
+    mutating func finish(tokens: [Token], sentences: UnitEnds, total: ContextSize) {}
 
     mutating func accept(_ tokens: [ScoredToken]) {
         guard let first = tokens.first, let last = tokens.last else { return }
@@ -47,15 +45,14 @@ struct ReferenceRule: DecisionRule {
         }
         self.skip(tokens, &next, until: { _ in false })
         self.decidedBytes = window.upperBound
-        self.scoredTokens += tokens.count
         self.text.release(before: window.upperBound)
     }
 
-    mutating func takeDecisions() -> Decisions {
+    mutating func takeDecisions(allScored: Bool) -> Decisions {
         var decisions = Decisions()
         swap(&decisions.kept, &self.ready)
         // An accent that normalization joined to the last letter lies behind every token.
-        if let total = self.total, self.scoredTokens == total.tokens { self.decidedBytes = total.bytes }
+        if allScored { self.decidedBytes = self.text.end }
         decisions.finalBytes = self.decidedBytes
         return decisions
     }

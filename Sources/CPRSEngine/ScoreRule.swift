@@ -20,7 +20,6 @@ struct ScoreRule: DecisionRule {
     private var unscored: WholeTextUnits?
     private var merger: SpanMerger
     private var ready: [KeptSpan] = []
-    private var scoredTokens = 0
     private var decidedBytes = 0
     private var total: ContextSize?
     private var isFinished = false
@@ -85,13 +84,10 @@ struct ScoreRule: DecisionRule {
         self.total = total
     }
 
-    mutating func accept(_ tokens: [ScoredToken]) {
-        self.scorer.append(tokens)
-        self.scoredTokens += tokens.count
-    }
+    mutating func accept(_ tokens: [ScoredToken]) { self.scorer.append(tokens) }
 
-    mutating func takeDecisions() throws(CPRSError) -> Decisions {
-        if let total = self.total, self.scoredTokens == total.tokens { self.scorer.finish(totalBytes: total.bytes) }
+    mutating func takeDecisions(allScored: Bool) throws(CPRSError) -> Decisions {
+        if allScored, let total = self.total { self.scorer.finish(totalBytes: total.bytes) }
         while let unit = self.scorer.next() { self.waiting.append(unit) }
         self.decideWaiting()
         if let total = self.total, self.decidedBytes == total.bytes, !self.isFinished { try self.decideRest(total) }

@@ -18,6 +18,7 @@ package struct Session: Sendable {
     /// Windows that were handed out, oldest first; their scores may come back in any order.
     private var outstanding: [Outstanding] = []
     private var inputEnded = false
+    private var scoredTokens = 0
 
     /// The figures so far.
     package private(set) var summary = CompressionSummary()
@@ -113,6 +114,7 @@ package struct Session: Sendable {
         self.summary.timings += output.timings
         while let first = self.outstanding.first, let output = first.output {
             self.outstanding.removeFirst()
+            self.scoredTokens += first.tokens.count
             self.rule.accept(
                 output.scored(first.tokens, tagCount: self.prompt.tags.count, outsideTag: self.prompt.outsideTag))
             if let last = first.tokens.last { self.scoredBytes = last.bytes.upperBound }
@@ -123,7 +125,8 @@ package struct Session: Sendable {
     ///
     /// - Throws: `budgetTooSmall` if what must be kept is larger than the budget.
     package mutating func takeDecisions() throws(CPRSError) -> Decisions {
-        let decisions = try self.rule.takeDecisions()
+        let allScored = self.inputEnded && self.scoredTokens == self.summary.contextTokens
+        let decisions = try self.rule.takeDecisions(allScored: allScored)
         for span in decisions.kept {
             self.summary.keptSpans += 1
             self.summary.keptBytes += span.bytes.count
